@@ -1,0 +1,1 @@
+"""Verify that a Docker Swarm balances and heals."""
