@@ -1,0 +1,104 @@
+"""The promises: their ids, what each one claims, and which profile verifies it.
+
+Ids are stable: reports, thresholds and other tools name them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from harness.errors import RequestError
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One promise; ``disruptive`` checks break something on purpose and need a target that allows it."""
+
+    id: str
+    claim: str
+    profile: str
+    disruptive: bool = False
+
+
+CHECKS: tuple[Check, ...] = (
+    Check("cluster.nodes-ready", "every node is Ready", "smoke"),
+    Check("cluster.leader", "exactly one manager leads", "smoke"),
+    Check("cluster.ports", "the swarm's own ports are open between all nodes", "smoke"),
+    Check("reach.every-node", "every node's address answers on the published port", "smoke"),
+    Check("reach.node-without-task", "nodes that run no task of the service answer too", "smoke"),
+    Check("reach.localhost", "127.0.0.1 answers on the published port of every node", "smoke"),
+    Check("reach.closed-after-remove", "a removed service's port is closed on every node", "smoke"),
+    Check("spread.covered", "every replica answers through every node, and nobody else", "smoke"),
+    Check("spread.even", "every replica gets its share through every node", "smoke"),
+    Check("vip.resolves", "the service's name resolves to exactly its VIP on every node", "smoke"),
+    Check("dns.tasks", "tasks.<name> resolves to exactly the running tasks on every node", "smoke"),
+    Check("keepalive.pins", "a kept-alive connection stays with one replica (by design)", "release"),
+    Check("redis.counter", "every request to flask-redis is counted exactly once", "release"),
+    Check("redis.counter-through-kill", "no answered request is lost from the count", "release", True),
+    Check("task-kill.replaced", "a killed task is replaced in time", "release", True),
+    Check("task-kill.outage", "a killed task costs no more than its budget", "release", True),
+    Check("task-kill.silent", "no request goes to a dead task for long", "release", True),
+    Check("task-kill.even-again", "the spread is even again over the new replicas", "release", True),
+    Check("task-kill.healthy-joins", "with a health check the replacement refuses nobody", "release", True),
+    Check("node-loss.detected", "a node without power is called Down in time", "release", True),
+    Check("node-loss.rescheduled", "its tasks run elsewhere in time", "release", True),
+    Check("node-loss.outage", "its loss costs no more than gossip's detection", "release", True),
+    Check("node-loss.even-again", "the spread is even again over the survivors", "release", True),
+    Check("node-loss.rejoined", "with its power back the node rejoins and answers", "release", True),
+    Check("load.fresh", "fresh connections under load keep to the limits", "release"),
+    Check("load.kept", "kept-alive connections under load keep to the limits", "release"),
+)
+PROFILES: tuple[str, ...] = ("smoke", "release")
+_BY_ID = {check.id: check for check in CHECKS}
+
+
+def of_profile(name: str) -> tuple[Check, ...]:
+    """The checks of a profile; each profile contains those before it.
+
+    Raises:
+        RequestError: there is no such profile.
+    """
+    if name not in PROFILES:
+        raise RequestError(f"unknown profile {name!r}", remedy=f"choose one of {', '.join(PROFILES)}")
+    included = PROFILES[: PROFILES.index(name) + 1]
+    return tuple(check for check in CHECKS if check.profile in included)
+
+
+def select(profile: str, *, only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Check, ...]:
+    """The checks of a profile narrowed by id or by group (``spread`` stands for all ``spread.*``).
+
+    Raises:
+        RequestError: an unknown profile or id, or nothing is left to verify.
+    """
+    wanted = _expand(only) or {check.id for check in of_profile(profile)}
+    unwanted = _expand(skip)
+    chosen = tuple(check for check in CHECKS if check.id in wanted - unwanted)
+    inside = {check.id for check in of_profile(profile)}
+    outside = [check.id for check in chosen if check.id not in inside]
+    if outside:
+        raise RequestError(
+            f"{outside[0]} is not in profile {profile}", remedy="harness gate --list shows them"
+        )
+    if not chosen:
+        raise RequestError("no check is left to verify", remedy="loosen --only or --skip")
+    return chosen
+
+
+def _expand(words: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for word in (part.strip() for entry in words for part in entry.split(",")):
+        ids = {check.id for check in CHECKS if check.id == word or check.id.startswith(f"{word}.")}
+        if not ids:
+            raise RequestError(f"unknown check {word!r}", remedy="harness gate --list shows the ids")
+        found |= ids
+    return found
+
+
+def claim_of(check: str) -> str:
+    """What the check with this id claims.
+
+    Raises:
+        KeyError: no check has this id.
+    """
+    return _BY_ID[check].claim
