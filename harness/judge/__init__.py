@@ -1,0 +1,45 @@
+"""Pure judgement: evidence in, verdict out. Nothing here can touch a swarm, and nothing here needs one.
+
+Importing the package registers every judge, so that a saved claim can be repeated whatever suite made it.
+"""
+
+from harness.judge import bounds, stats
+from harness.judge.availability import kill_outage, nobody_refused, outage, silent_after_death
+from harness.judge.capacity import throughput
+from harness.judge.cluster import nodes_ready, one_leader, ports_open
+from harness.judge.counter import counts_exactly, counts_through_kill
+from harness.judge.names import tasks_resolve, vip_resolves
+from harness.judge.reach import answers_everywhere, answers_without_task, closed_after_remove
+from harness.judge.recovery import detected, rejoined, replaced, rescheduled
+from harness.judge.settle import even_again
+from harness.judge.spread import covered, even, pinned
+from harness.judge.verdict import replay
+
+__all__ = [
+    "answers_everywhere",
+    "answers_without_task",
+    "bounds",
+    "closed_after_remove",
+    "counts_exactly",
+    "counts_through_kill",
+    "covered",
+    "detected",
+    "even",
+    "even_again",
+    "kill_outage",
+    "nobody_refused",
+    "nodes_ready",
+    "one_leader",
+    "outage",
+    "pinned",
+    "ports_open",
+    "rejoined",
+    "replaced",
+    "replay",
+    "rescheduled",
+    "silent_after_death",
+    "stats",
+    "tasks_resolve",
+    "throughput",
+    "vip_resolves",
+]

@@ -1,0 +1,112 @@
+"""How judges put parts together into one verdict with one sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from harness.judge.verdict import Finding, State, Subject, Verdict, worst
+from harness.model import Path
+
+SHOWN = 3  # troubles that a sentence spells out; the findings hold all
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """What was found of one entry node, link or phase: its state, and why in a clause without full stop."""
+
+    state: State
+    text: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+GOOD = Part(State.UPHELD)
+
+
+def bad(text: str, *findings: Finding) -> Part:
+    """A broken part."""
+    return Part(State.REFUTED, text, findings)
+
+
+def blind(text: str) -> Part:
+    """A part that could not be told."""
+    return Part(State.UNKNOWN, text)
+
+
+def conclude(
+    parts: Sequence[Part],
+    good: str,
+    *,
+    subject: Subject,
+    witnesses: tuple[str, ...],
+    numbers: Mapping[str, Any],
+) -> Verdict:
+    """One verdict of ``parts``: the worst of their states.
+
+    Args:
+        parts: none at all gives *unknown*.
+        good: the whole sentence of an upheld verdict, with its numbers.
+        subject: what all parts have in common; with a single finding, that finding's subject.
+        witnesses: of ``outside``, ``inside``, ``kernel``.
+        numbers: JSON values.
+    """
+    state = worst(part.state for part in parts)
+    findings = unique(finding for part in parts for finding in part.findings)
+    if state is State.UPHELD:
+        sentence = good
+    else:
+        broken = listed([part.text for part in parts if part.state is State.REFUTED and part.text], "; ")
+        dark = listed([part.text for part in parts if part.state is State.UNKNOWN and part.text], "; ")
+        pieces = [broken] if broken else []
+        if dark:
+            pieces.append(f"could not be told: {dark}" if broken else dark)
+        sentence = "; ".join(pieces) or "nothing was measured"
+    return Verdict(
+        state,
+        sentence,
+        dict(numbers),
+        findings,
+        findings[0].subject if len(findings) == 1 else subject,
+        witnesses,
+    )
+
+
+def unique(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings without repetition, in order."""
+    return tuple(dict.fromkeys(findings))
+
+
+def listed(items: Sequence[str], glue: str = ", ") -> str:
+    """Items in one line; more than a sentence can hold are counted."""
+    shown = list(items[:SHOWN])
+    if len(items) > SHOWN:
+        shown.append(f"and {len(items) - SHOWN} more")
+    return glue.join(shown)
+
+
+def count(number: int, noun: str) -> str:
+    """``3 replicas``, ``1 replica``; nouns in -ch, -s, -x take -es, in -y preceded by a consonant -ies."""
+    if number == 1:
+        return f"1 {noun}"
+    if noun.endswith(("ch", "s", "x")):
+        return f"{number} {noun}es"
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return f"{number} {noun[:-1]}ies"
+    return f"{number} {noun}s"
+
+
+def tally(counts: Mapping[str, int]) -> str:
+    """``3 refused, 1 read-timeout``; the most frequent first."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{number} {name}" for name, number in ordered)
+
+
+def seconds(value: float) -> str:
+    """``5.42 s``, without useless zeros."""
+    return f"{value:.2f}".rstrip("0").rstrip(".") + " s"
+
+
+def witness(path: Path) -> str:
+    """Who saw traffic of this path: from outside the swarm, or a job within it."""
+    return "outside" if path is Path.INGRESS else "inside"

@@ -1,0 +1,34 @@
+"""A saved run can be judged next year: judging needs no engine, no network library, no test runner."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+FORBIDDEN = ("docker", "requests", "pytest", "locust", "scipy", "pydantic", "typer", "rich")
+
+
+@pytest.mark.parametrize("module", ["harness.judge", "harness.judge.spread", "harness.evidence"])
+def test_importing_judges_loads_nothing_that_talks(module: str) -> None:
+    """Importing the judges loads none of the libraries that reach out or run tests."""
+    script = f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    loaded = {name.partition(".")[0] for name in json.loads(done.stdout)}
+
+    assert not loaded.intersection(FORBIDDEN)
+    assert "harness" in loaded
+
+
+def test_the_package_registers_every_judge() -> None:
+    """What replays a saved claim finds every judge after importing the package alone."""
+    script = "import json, harness.judge.verdict as v; print(json.dumps(sorted(v._JUDGES)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert set(json.loads(done.stdout)) >= {
+        "nodes_ready", "one_leader", "ports_open", "answers_everywhere", "answers_without_task",
+        "closed_after_remove", "covered", "even", "pinned", "vip_resolves", "tasks_resolve",
+        "counts_exactly", "counts_through_kill", "replaced", "detected", "rescheduled", "rejoined",
+        "outage", "kill_outage", "silent_after_death", "even_again", "nobody_refused", "throughput",
+    }  # fmt: skip
