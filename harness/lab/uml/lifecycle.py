@@ -1,0 +1,225 @@
+"""Bringing the lab up, finding it, taking it down; each may be interrupted anywhere and asked again."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from harness.errors import RequestError, Unmeasurable
+from harness.lab import enter
+from harness.lab.protocol import NodeStatus
+from harness.lab.uml import boot, cache, certs, checks, control, disk, holder, registry, state
+from harness.lab.uml.lab import UmlLab
+from harness.progress import Progress, Silent, step
+
+FORM_BOUND: Final = (
+    120.0  # seconds for all engines to answer and be one swarm; nine nodes on two cores took 31
+)
+_TURN_BOUND: Final = 300.0  # seconds for another ``up`` of this lab to end, its first set-up included
+_FEW: Final = 4  # nodes up to which each may have the larger memory
+_BUSY: Final = "changing this lab"
+
+
+def memory_mb(nodes: int) -> int:
+    """How much memory each guest sees; far less is resident."""
+    return 1536 if nodes <= _FEW else 1024
+
+
+def up(managers: int = 1, workers: int = 2, progress: Progress | None = None) -> UmlLab:
+    """A running lab whose swarm accepts services: the one that runs, put in order, or a new one.
+
+    Args:
+        managers: how many managers.
+        workers: how many workers.
+        progress: told of every step and node.
+
+    Raises:
+        RequestError: the numbers make no lab, a lab of other numbers runs, or packages are missing.
+        Unmeasurable: this machine cannot run it, or something did not come up; nothing is left running then.
+    """
+    told = progress or Silent()
+    nodes = state.plan(managers, workers)
+    where = state.places()
+    with state.locked(where.turn, bound=_TURN_BOUND, busy=_BUSY):
+        running = find()
+        if running is not None:
+            return _put_in_order(running, managers, workers, told)
+        checks.require_platform()
+        setting_up = not cache.parts().complete
+        checks.require_programs(setting_up=setting_up)
+        checks.require_namespaces()
+        checks.require_room(len(nodes), setting_up=setting_up)
+        parts = cache.ensure(told)
+        _remove(where)
+        record = state.Record(
+            managers,
+            workers,
+            disk=str((parts.disk / disk.NAME).relative_to(state.cache_root())),
+            tools=parts.tools.name,
+            memory_mb=memory_mb(len(nodes)),
+            versions=parts.versions,
+        )
+        where.root.mkdir(parents=True)
+        try:
+            return _start(where, record, parts, told)
+        except BaseException:
+            _remove(where)
+            raise
+
+
+def _start(where: state.Places, record: state.Record, parts: cache.Parts, progress: Progress) -> UmlLab:
+    nodes = record.nodes
+    record.save(where.record)
+    certs.make(where.certs, nodes)
+    settings = holder.Settings(
+        root=str(where.root),
+        tools=str(parts.tools),
+        cache=str(state.cache_root()),
+        memory=str(disk.guest_memory()),
+        gateway=state.GATEWAY,
+        links={boot.port(node): boot.kernel_side(node) for node in nodes},
+        names={node.hostname: node.address for node in nodes},
+    )
+    lab = UmlLab(where, record)
+    config = boot.engine_config(registry.ADDRESS)
+    with control.start(settings) as started:
+        for node in nodes:
+            machine = lab.machine(node)
+            machine.prepare(nodes, config)
+            machine.power_on()
+        registry.start(where, parts.images)
+        _form(lab, progress)
+        started.commit()
+    return lab
+
+
+def _put_in_order(lab: UmlLab, managers: int, workers: int, progress: Progress) -> UmlLab:
+    if (lab.record.managers, lab.record.workers) != (managers, workers):
+        raise RequestError(
+            f"a lab of {lab.record.managers} managers and {lab.record.workers} workers is running",
+            remedy="use it as it is, or remove it first with `harness lab down`",
+        )
+    for status in lab.status():
+        name = status.node.hostname
+        if not status.powered:
+            with step(progress, f"power on {name}"):
+                lab.power_on(name)
+        if not status.plugged:
+            with step(progress, f"plug {name}"):
+                lab.plug(name)
+        if status.powered and not status.engine:
+            lab.exec(name, ["/run/lab/engine", "start"])
+    _form(lab, progress)
+    return lab
+
+
+def _form(lab: UmlLab, progress: Progress) -> None:
+    """Wait for every engine and make them one swarm; a kernel that dies meanwhile ends the wait.
+
+    Raises:
+        Unmeasurable: it did not come about; carries what was missing, or the dead kernel's last words.
+    """
+    began = time.monotonic()
+    names = [node.hostname for node in lab.nodes]
+    for name in names:
+        progress.begin(name)
+    failed, done = "", False
+    with (
+        _watched(lab) as dead,
+        contextlib.closing(lab.ask_engines("form", bound=FORM_BOUND, until=dead)) as said,
+    ):
+        for line in said:
+            match line:
+                case {"node": name, "note": text}:
+                    progress.note(name, text)
+                case {"failed": text}:
+                    failed = text
+                case {"done": True}:
+                    done = True
+    ok = done and not failed
+    for name in names:
+        progress.end(name, time.monotonic() - began, ok=ok)
+    for node in lab.nodes:
+        if not ok and lab.ended(node.hostname):
+            raise Unmeasurable(f"{node.hostname} did not boot: {lab.machine(node).last_words()}")
+    if not ok:
+        raise Unmeasurable(f"the lab's swarm did not form: {failed or 'the process that forms it ended'}")
+
+
+@contextlib.contextmanager
+def _watched(lab: UmlLab) -> Iterator[threading.Event]:
+    """An event that is set as soon as one of the lab's kernels ends."""
+    dead, over = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.5):
+            with contextlib.suppress(Unmeasurable):
+                if any(lab.ended(node.hostname) for node in lab.nodes):
+                    dead.set()
+                    return
+
+    watcher = threading.Thread(target=watch, name="lab-watch", daemon=True)
+    watcher.start()
+    try:
+        yield dead
+    finally:
+        over.set()
+        watcher.join()
+
+
+def find() -> UmlLab | None:
+    """The lab of this checkout, if its holder lives; looks at processes, not at files alone."""
+    where = state.places()
+    if state.holder_pid(where) is None:
+        return None
+    record = state.Record.load(where.record)
+    return None if record is None else UmlLab(where, record)
+
+
+def require() -> UmlLab:
+    """The running lab.
+
+    Raises:
+        RequestError: none is running.
+    """
+    found = find()
+    if found is None:
+        raise RequestError(enter.NO_LAB, remedy=enter.START_ONE)
+    return found
+
+
+def status() -> tuple[NodeStatus, ...] | None:
+    """What processes and engines of the running lab say; None when none runs."""
+    lab = find()
+    return None if lab is None else lab.status()
+
+
+def down() -> bool:
+    """Remove the lab: processes, namespaces, mounts, disks. What it was made from stays in the cache.
+
+    Returns:
+        Whether anything was there, running or left over.
+
+    Raises:
+        Unmeasurable: another process is changing the lab, or its processes do not end.
+    """
+    where = state.places()
+    with state.locked(where.turn, bound=FORM_BOUND, busy=_BUSY):
+        left = where.root.exists()
+        removed = _remove(where)
+    return removed or left
+
+
+def _remove(where: state.Places) -> bool:
+    """Kill the holder, if there is one, and delete the lab's directory."""
+    killed = state.kill_holder(where)
+    for _ in range(3):
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(where.root)
+        if not where.root.exists():
+            break
+    return killed
