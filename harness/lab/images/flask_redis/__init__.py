@@ -1,0 +1,1 @@
+"""Sources of the flask-redis stand-in; ``app.py`` runs in its container only."""
