@@ -1,0 +1,297 @@
+"""Specifications as data: frozen values in seconds, turned into the engine's whole JSON (nanoseconds)."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from harness.model import Port
+
+RUN_LABEL = "harness.run"  # on every object that we create; its value is the run's id
+
+Mode = Literal["replicated", "global", "replicated-job", "global-job"]
+
+
+def nanoseconds(seconds: float) -> int:
+    """Seconds as the engine counts them."""
+    return round(seconds * 1_000_000_000)
+
+
+@dataclasses.dataclass(frozen=True)
+class HealthCheck:
+    """A health check: ``test`` as the engine takes it (``("CMD", "/x", "-y")``), times in seconds.
+
+    Attributes:
+        start_interval: seconds between checks until the first succeeds, or ``start_period`` is over; 0 means
+            ``interval``. Needs API 1.44; an older engine ignores it.
+    """
+
+    test: tuple[str, ...]
+    interval: float = 1.0
+    timeout: float = 1.0
+    retries: int = 3
+    start_period: float = 0.0
+    start_interval: float = 0.0
+
+    def to_engine(self) -> dict[str, Any]:
+        """The engine's JSON."""
+        return {
+            "Test": list(self.test),
+            "Interval": nanoseconds(self.interval),
+            "Timeout": nanoseconds(self.timeout),
+            "Retries": self.retries,
+            "StartPeriod": nanoseconds(self.start_period),
+            "StartInterval": nanoseconds(self.start_interval),
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Mount:
+    """A mount of a task: ``type`` is ``bind``, ``volume`` or ``tmpfs`` (which has no source)."""
+
+    target: str
+    source: str = ""
+    type: Literal["bind", "volume", "tmpfs"] = "bind"
+    read_only: bool = True
+
+    def to_engine(self) -> dict[str, Any]:
+        """The engine's JSON."""
+        source = {"Source": self.source} if self.source else {}
+        return {"Type": self.type, "Target": self.target, "ReadOnly": self.read_only, **source}
+
+
+@dataclasses.dataclass(frozen=True)
+class ConfigFile:
+    """A swarm config by ``name`` as a file at ``path`` of the task."""
+
+    name: str
+    path: str
+    mode: int = 0o444
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkLink:
+    """A network (name or id) a service joins, with further names for it there."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Restart:
+    """When a task that ended is replaced: ``delay`` seconds later, ``attempts`` times (0: without end)."""
+
+    condition: Literal["any", "on-failure", "none"] = "any"
+    delay: float = 5.0
+    attempts: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Update:
+    """How a changed specification is rolled out; ``delay`` and ``monitor`` in seconds."""
+
+    order: Literal["stop-first", "start-first"] = "stop-first"
+    parallelism: int = 1
+    delay: float = 0.0
+    monitor: float = 5.0
+    failure: Literal["pause", "continue", "rollback"] = "pause"
+
+
+@dataclasses.dataclass(frozen=True)
+class ServiceSpec:
+    """A service.
+
+    Attributes:
+        command: replaces the image's entrypoint; ``args`` replaces its command.
+        env: variables; values may hold the engine's templates (``{{.Node.Hostname}}``).
+        replicas: number of tasks of a replicated service or job; no meaning for the others.
+        hostname: of the container; the default makes a replica call itself by its task's id.
+        stop_grace: seconds between SIGTERM and SIGKILL; None leaves the engine's 10 s.
+        endpoint: ``vip``, or ``dnsrr`` (which publishes no ingress port).
+    """
+
+    name: str
+    image: str
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    mode: Mode = "replicated"
+    replicas: int = 1
+    ports: tuple[Port, ...] = ()
+    networks: tuple[NetworkLink | str, ...] = ()
+    configs: tuple[ConfigFile, ...] = ()
+    hostname: str = "{{.Task.ID}}"
+    health: HealthCheck | None = None
+    constraints: tuple[str, ...] = ()
+    max_per_node: int = 0
+    capabilities: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    stop_grace: float | None = None
+    stop_signal: str = ""
+    restart: Restart = Restart()
+    update: Update | None = None
+    log_driver: str = ""
+    log_options: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    endpoint: Literal["vip", "dnsrr"] = "vip"
+    user: str = ""
+    init: bool | None = None
+
+    @property
+    def job(self) -> bool:
+        """Whether its tasks run to completion."""
+        return self.mode.endswith("-job")
+
+    def labelled(self, labels: Mapping[str, str]) -> ServiceSpec:
+        """The same with ``labels`` added."""
+        return dataclasses.replace(self, labels={**self.labels, **labels})
+
+    def to_engine(self, config_ids: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """The engine's whole JSON.
+
+        Args:
+            config_ids: id of each config in ``configs`` by its name.
+
+        Raises:
+            KeyError: ``config_ids`` lacks a config.
+        """
+        document = {
+            "Name": self.name,
+            "Labels": dict(self.labels),
+            "TaskTemplate": self._task(config_ids or {}),
+            "Mode": self._mode(),
+            "EndpointSpec": {"Mode": self.endpoint, "Ports": [_port(port) for port in self.ports]},
+        }
+        if self.update and not self.job:
+            document["UpdateConfig"] = {
+                "Parallelism": self.update.parallelism,
+                "Delay": nanoseconds(self.update.delay),
+                "Monitor": nanoseconds(self.update.monitor),
+                "Order": self.update.order,
+                "FailureAction": self.update.failure,
+            }
+        return document
+
+    def _mode(self) -> dict[str, Any]:
+        match self.mode:
+            case "replicated":
+                return {"Replicated": {"Replicas": self.replicas}}
+            case "global":
+                return {"Global": {}}
+            case "replicated-job":
+                return {"ReplicatedJob": {"MaxConcurrent": self.replicas, "TotalCompletions": self.replicas}}
+            case "global-job":
+                return {"GlobalJob": {}}
+
+    def _task(self, config_ids: Mapping[str, str]) -> dict[str, Any]:
+        links = [link if isinstance(link, NetworkLink) else NetworkLink(link) for link in self.networks]
+        task = {
+            "ContainerSpec": self._container(config_ids),
+            "RestartPolicy": {
+                # a job that is replaced "any"way never completes: the engine refuses it
+                "Condition": "none"
+                if self.job and self.restart.condition == "any"
+                else self.restart.condition,
+                "Delay": nanoseconds(self.restart.delay),
+                "MaxAttempts": self.restart.attempts,
+            },
+            "Placement": {"Constraints": list(self.constraints), "MaxReplicas": self.max_per_node},
+            "Networks": [{"Target": link.name, "Aliases": list(link.aliases)} for link in links],
+        }
+        if self.log_driver:
+            task["LogDriver"] = {"Name": self.log_driver, "Options": dict(self.log_options)}
+        return task
+
+    def _container(self, config_ids: Mapping[str, str]) -> dict[str, Any]:
+        container: dict[str, Any] = {
+            "Image": self.image,
+            "Labels": dict(self.labels),
+            "Hostname": self.hostname,
+            "Env": [f"{name}={value}" for name, value in self.env.items()],
+            "Mounts": [mount.to_engine() for mount in self.mounts],
+            "CapabilityAdd": list(self.capabilities),
+            "Configs": [
+                {
+                    "ConfigID": config_ids[file.name],
+                    "ConfigName": file.name,
+                    "File": {"Name": file.path, "UID": "0", "GID": "0", "Mode": file.mode},
+                }
+                for file in self.configs
+            ],
+        }
+        optional = {
+            "Command": list(self.command),
+            "Args": list(self.args),
+            "User": self.user,
+            "StopSignal": self.stop_signal,
+            "Healthcheck": self.health.to_engine() if self.health else None,
+        }
+        container |= {name: value for name, value in optional.items() if value}
+        if self.stop_grace is not None:
+            container["StopGracePeriod"] = nanoseconds(self.stop_grace)
+        if self.init is not None:
+            container["Init"] = self.init
+        return container
+
+
+def _port(port: Port) -> dict[str, Any]:
+    return {
+        "Protocol": port.protocol,
+        "TargetPort": port.target,
+        "PublishedPort": port.published,
+        "PublishMode": port.mode,
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkSpec:
+    """An overlay network; ``subnet`` in CIDR, or the swarm's own choice."""
+
+    name: str
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    attachable: bool = False
+    encrypted: bool = False
+    internal: bool = False
+    subnet: str = ""
+
+    def labelled(self, labels: Mapping[str, str]) -> NetworkSpec:
+        """The same with ``labels`` added."""
+        return dataclasses.replace(self, labels={**self.labels, **labels})
+
+    def to_engine(self) -> dict[str, Any]:
+        """The engine's JSON."""
+        pool = [{"Subnet": self.subnet}] if self.subnet else []
+        return {
+            "Name": self.name,
+            "Driver": "overlay",
+            "Scope": "swarm",
+            "CheckDuplicate": True,
+            "Attachable": self.attachable,
+            "Internal": self.internal,
+            "Labels": dict(self.labels),
+            "Options": {"encrypted": ""} if self.encrypted else {},
+            "IPAM": {"Driver": "default", "Config": pool},
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class ConfigSpec:
+    """A swarm config: up to 500 kB of data that tasks find as a file."""
+
+    name: str
+    data: bytes
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def labelled(self, labels: Mapping[str, str]) -> ConfigSpec:
+        """The same with ``labels`` added."""
+        return dataclasses.replace(self, labels={**self.labels, **labels})
+
+    def to_engine(self) -> dict[str, Any]:
+        """The engine's JSON."""
+        return {
+            "Name": self.name,
+            "Labels": dict(self.labels),
+            "Data": base64.b64encode(self.data).decode(),
+        }
