@@ -1,0 +1,1 @@
+"""What runs deploy to be asked: service specifications as data."""

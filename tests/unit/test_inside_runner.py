@@ -1,0 +1,335 @@
+"""Running a job: who is asked, who is waited for, what is said of those who do not answer."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from harness.clock import Clock
+from harness.engine.protocol import Engine, LogLine
+from harness.engine.spec import ServiceSpec
+from harness.errors import RequestError
+from harness.inside import witness
+from harness.inside.runner import Job, run_job
+from harness.inside.scripts.wire import MARK
+from harness.inside.witness import Ask
+from harness.journal import Journal, load
+from harness.model import Attachment, Availability, Network, Node, Role, Service, Task
+
+JOB = Job("host", "image", {"peers": []}, bound=5.0, start=20.0)
+
+
+def node(name: str, **fields: Any) -> Node:
+    """A ready worker, unless told otherwise."""
+    known = {
+        "role": Role.WORKER,
+        "availability": Availability.ACTIVE,
+        "state": "ready",
+        "address": f"a-{name}",
+    }
+    return Node(id=f"id-{name}", hostname=name, **{**known, **fields})
+
+
+def lines(name: str, *records: dict[str, Any], whole: bool = True) -> list[str]:
+    """What a task on the node wrote."""
+    told = [{"kind": "hello", "kernel": "6.12"}, *records]
+    if whole:
+        told.append({"kind": "end", "count": len(told)})
+    return [
+        MARK + json.dumps({**record, "n": n, "node": name, "task": f"t-{name}", "at": 0.5 * n})
+        for n, record in enumerate(told)
+    ]
+
+
+class FakeClock:
+    """Sleeping is free."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+
+    def now(self) -> float:
+        """The time."""
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        """Let it pass."""
+        self.time += seconds
+
+
+class FakeSwarm:
+    """A swarm whose tasks run for 2 s and then are as scripted; the log lags by ``lag`` readings."""
+
+    def __init__(self, journal: Journal, clock: Clock, nodes: list[Node]) -> None:
+        self.run, self.journal, self.clock = "abc123", journal, clock
+        self.log: dict[str, list[str]] = {one.hostname: lines(one.hostname) for one in nodes}
+        self.ends: dict[str, tuple[str, str]] = {one.hostname: ("complete", "") for one in nodes}
+        self.lag = 0
+        self.lost: set[str] = set()
+        self.refuses = ""
+        self.specs: list[ServiceSpec] = []
+        self.gone: list[str] = []
+        self._nodes = nodes
+        self._created = 0.0
+        self.engine = cast(
+            "Engine",
+            SimpleNamespace(
+                tasks=self._tasks,
+                nodes=self.nodes,
+                service_logs=self._logs,
+                services=lambda: [Service("s", "web", "i", 2, vips=(Attachment("net", "10.0.1.2"),))],
+                networks=lambda: [Network("ingressid", "ingress", "overlay", "swarm", ingress=True)],
+                info=lambda: SimpleNamespace(data_path_port=4789),
+            ),
+        )
+
+    def nodes(self) -> tuple[Node, ...]:
+        """All nodes; those in ``lost`` are down from the moment that something is deployed."""
+        lost = self.lost if self.specs else set()
+        return tuple(
+            dataclasses.replace(one, state="down") if one.hostname in lost else one for one in self._nodes
+        )
+
+    @contextlib.contextmanager
+    def config(self, name: str, data: bytes) -> Iterator[None]:
+        """A config for a block."""
+        assert data
+        try:
+            yield
+        finally:
+            self.gone.append(f"config {name}")
+
+    @contextlib.contextmanager
+    def deploy(self, spec: ServiceSpec) -> Iterator[Any]:
+        """A service for a block."""
+        if self.refuses and self.refuses in spec.name:
+            raise RequestError("refused")
+        self.specs.append(spec)
+        self._created = self.clock.now()
+        try:
+            yield SimpleNamespace(id=f"s-{spec.name}")
+        finally:
+            self.gone.append(f"service {spec.name}")
+
+    def _tasks(self, service: str) -> tuple[Task, ...]:
+        running = self.clock.now() < self._created + 2.0
+        found = []
+        for one in self._nodes:
+            state, error = self.ends[one.hostname]
+            early = running and state != "preparing"
+            told = ("running", "") if early else (state, error)
+            task = Task(f"t-{one.hostname}", service, one.id, 0, "complete", told[0], error=told[1])
+            found += [task] if one.takes_tasks else []
+        return tuple(found)
+
+    def _logs(self, service: str, *, bound: float) -> tuple[LogLine, ...]:
+        assert service
+        assert bound > 0
+        self.lag -= 1
+        told = [text for texts in self.log.values() for text in (texts if self.lag < 0 else texts[:-1])]
+        return tuple(LogLine("", "", text) for text in told)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[..., FakeSwarm]]:
+    """Makes a swarm of these nodes."""
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        yield lambda *nodes: FakeSwarm(journal, FakeClock(), list(nodes))
+
+
+def test_every_node_that_takes_tasks_answers_and_nothing_is_left(make: Callable[..., FakeSwarm]) -> None:
+    """Service and config are removed in that order; the script's begin is placed before its end was seen."""
+    swarm = make(node("m"), node("w"))
+
+    seen = run_job(swarm, JOB)
+
+    assert [answer.node for answer in seen.whole] == ["m", "w"]
+    assert (seen.missing, seen.skipped) == ((), ())
+    assert [entry.split()[0] for entry in swarm.gone] == ["service", "config"]
+    assert seen.began <= seen.start("m") <= seen.ended
+    assert seen.start("m") <= seen.began + 2.2 - 0.5
+
+
+def test_the_job_is_a_global_job_that_tells_who_it_is(make: Callable[..., FakeSwarm]) -> None:
+    """One task per node on the host's network, read-only namespaces, its own log driver, no restart."""
+    swarm = make(node("m"))
+
+    run_job(swarm, JOB)
+
+    document = swarm.specs[0].to_engine({swarm.specs[0].name: "c"})
+    task = document["TaskTemplate"]
+    assert document["Mode"] == {"GlobalJob": {}}
+    assert task["RestartPolicy"]["Condition"] == "none"
+    assert task["LogDriver"]["Name"] == "json-file"
+    assert task["Networks"] == [{"Target": "host", "Aliases": []}]
+    assert task["ContainerSpec"]["Mounts"][0]["ReadOnly"]
+    assert "HARNESS_NODE={{.Node.Hostname}}" in task["ContainerSpec"]["Env"]
+
+
+def test_nodes_that_take_no_tasks_are_skipped_with_the_reason(make: Callable[..., FakeSwarm]) -> None:
+    """Drained, paused and down nodes run no global task; that is no missing answer."""
+    swarm = make(
+        node("m"),
+        node("d", availability=Availability.DRAIN),
+        node("p", availability=Availability.PAUSE),
+        node("x", state="down"),
+    )
+
+    seen = run_job(swarm, JOB)
+
+    assert seen.missing == ()
+    assert dict(seen.skipped) == {
+        "d": "availability is drain",
+        "p": "availability is pause",
+        "x": "the node is down",
+    }
+
+
+def test_the_log_is_read_again_until_the_closing_record(make: Callable[..., FakeSwarm]) -> None:
+    """A log that lags behind the tasks' end is not taken for all there is."""
+    swarm = make(node("m"))
+    swarm.lag = 5
+
+    assert run_job(swarm, JOB).missing == ()
+
+
+def test_an_answer_without_its_end_is_missing_with_the_reason(make: Callable[..., FakeSwarm]) -> None:
+    """The task failed before it had told all: what it lacks and why is said."""
+    swarm = make(node("m"), node("w"))
+    swarm.log["w"] = lines("w", whole=False)
+    swarm.ends["w"] = ("failed", "task: non-zero exit (137)")
+
+    seen = run_job(swarm, JOB)
+
+    assert [answer.node for answer in seen.whole] == ["m"]
+    ((host, why),) = seen.missing
+    assert host == "w"
+    assert "no closing record" in why
+    assert "non-zero exit (137)" in why
+
+
+def test_a_task_that_never_ends_costs_the_bound_and_no_more(make: Callable[..., FakeSwarm]) -> None:
+    """What the others told is kept."""
+    swarm = make(node("m"), node("w"))
+    swarm.log["w"] = []
+    swarm.ends["w"] = ("running", "")
+
+    seen = run_job(swarm, JOB)
+
+    assert [answer.node for answer in seen.whole] == ["m"]
+    assert seen.missing == (("w", "it told nothing; its task is running"),)
+    assert seen.ended - seen.began < JOB.start + JOB.bound + 20
+
+
+def test_a_task_that_is_stuck_before_it_runs_costs_the_start(make: Callable[..., FakeSwarm]) -> None:
+    """A pull that never ends is named by the task's state."""
+    swarm = make(node("m"), node("w"))
+    swarm.log["w"] = []
+    swarm.ends["w"] = ("preparing", "")
+
+    seen = run_job(swarm, JOB)
+
+    assert dict(seen.missing)["w"].startswith("it told nothing; its task is preparing")
+    assert seen.ended - seen.began == pytest.approx(JOB.start, abs=6.0)
+
+
+def test_a_node_that_is_lost_meanwhile_is_not_waited_for(make: Callable[..., FakeSwarm]) -> None:
+    """Its task never ends; once the node is Down, the others' answers are all there will be."""
+    swarm = make(node("m"), node("w"))
+    swarm.log["w"] = []
+    swarm.ends["w"] = ("running", "")
+    swarm.lost = {"w"}
+
+    seen = run_job(swarm, JOB)
+
+    assert dict(seen.missing)["w"] == "it told nothing; its task is running, and its node is no longer Ready"
+    assert seen.ended - seen.began < 10
+
+
+def test_of_two_jobs_the_failure_of_one_ends_the_other(make: Callable[..., FakeSwarm]) -> None:
+    """The engine refuses the overlay job: its error comes out, and the host job leaves nothing either."""
+    swarm = make(node("m"))
+    swarm.ends["m"] = ("running", "")
+    swarm.refuses = "overlay"
+    service = SimpleNamespace(id="s", name="web", port=8080, replicas=lambda: ())
+    network = Network("net", "h-net", "overlay", "swarm")
+
+    with pytest.raises(RequestError, match="refused"):
+        witness.both(swarm, service, network, Ask(requests=0, expect="", image="i"))
+
+    assert sorted(entry.split()[0] for entry in swarm.gone) == ["config", "config", "service"]
+
+
+def test_an_image_that_no_node_finds_is_a_wrong_request(make: Callable[..., FakeSwarm]) -> None:
+    """The name is in the error, and where to set another."""
+    swarm = make(node("m"), node("w"))
+    swarm.log = {}
+    swarm.ends = dict.fromkeys(("m", "w"), ("rejected", "No such image: image"))
+
+    with pytest.raises(RequestError, match=r"image image .* job under \[images\]"):
+        run_job(swarm, JOB)
+
+    assert len(swarm.gone) == 2
+
+
+def test_answers_of_strangers_are_not_taken(make: Callable[..., FakeSwarm]) -> None:
+    """A frame that names a node which was not asked is left out."""
+    swarm = make(node("m"))
+    swarm.log["evil"] = lines("evil")
+
+    assert [answer.node for answer in run_job(swarm, JOB).answers] == ["m"]
+
+
+def test_a_look_keeps_its_evidence(make: Callable[..., FakeSwarm], tmp_path: Path) -> None:
+    """Ports, balancers and localhost traffic can be read back from the journal; each sample has a line."""
+    swarm = make(node("m", role=Role.MANAGER), node("w"))
+    rows = [[0, 0.1, 0.2, "ok", "task1", ""]]
+    swarm.log["m"] = lines(
+        "m",
+        {"kind": "samples", "path": "localhost", "rows": rows},
+        {"kind": "ipvs", "ns": "ingress_sbox", "rows": [[256, "rr", [["10.0.0.5", 1, 0, 0]]]]},
+        {"kind": "marks", "ns": "ingress_sbox", "rows": [["port", "8080", 256]]},
+        {"kind": "namespaces", "names": ["ingress_sbox"]},
+        {"kind": "tcp", "rows": [["w", 7946, "open", "1 ms"]]},
+    )
+    service = SimpleNamespace(id="s", name="web", port=8080, replicas=lambda: ())
+
+    seen = witness.look(swarm, service, Ask(requests=1, expect="x", image="i"))
+
+    saved = load(tmp_path / "journal.jsonl").evidence
+    assert saved[seen.matrix.id] == seen.matrix
+    assert saved[seen.balancers.id] == seen.balancers
+    assert saved[seen.traffic.id] == seen.traffic
+    assert seen.traffic.entries == ("m", "w")
+    assert [sample.replica for sample in seen.traffic.samples] == ["task1"]
+    assert seen.balancers.marks == (("m", "ingress_sbox", "port", "8080", 256),)
+    assert seen.kernels == (("m", "6.12"), ("w", "6.12"))
+
+
+def test_both_looks_share_balancers_and_echoes(make: Callable[..., FakeSwarm]) -> None:
+    """An echo between tasks opens a data path where nothing was heard; names carry the network's VIP."""
+    swarm = make(node("m", role=Role.MANAGER), node("w"))
+    for name, peer in (("m", "w"), ("w", "m")):
+        swarm.log[name] = lines(
+            name,
+            {"kind": "heard", "port": 4789, "rows": [[peer, False, ""]]},
+            {"kind": "acks", "rows": [[peer, True, True]]},
+            {"kind": "tcp", "rows": [[peer, 7946, "open", ""], [peer, 2377, "open", ""]]},
+            {"kind": "mesh", "rows": [["10.0.1.9", peer, "udp", "open", "1 ms"]]},
+            {"kind": "name", "name": "web", "addresses": ["10.0.1.2"], "error": ""},
+        )
+    service = SimpleNamespace(id="s", name="web", port=8080, replicas=lambda: ())
+    network = Network("net", "h-net", "overlay", "swarm")
+
+    host, overlay = witness.both(swarm, service, network, Ask(requests=0, expect="", image="i"))
+
+    assert {link.state for link in host.matrix.links} == {"open"}
+    assert host.balancers is overlay.balancers
+    assert overlay.names.vips == (Attachment("net", "10.0.1.2"),)
+    assert [answer.addresses for answer in overlay.names.answers] == [("10.0.1.2",)] * 2

@@ -1,0 +1,315 @@
+"""The scripts that travel, as far as they can be tried without a node."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import os
+import re
+import socket
+import struct
+import sys
+import threading
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness import shell
+from harness.inside import bundle, scripts
+from harness.inside.frames import assemble
+from harness.inside.scripts import dns, host, overlay, tables, web, xtables
+
+FOLDER = Path(scripts.__file__).parent
+
+IP_VS = """\
+IP Virtual Server version 1.2.1 (size=4096)
+Prot LocalAddress:Port Scheduler Flags
+  -> RemoteAddress:Port Forward Weight ActiveConn InActConn
+FWM  00000100 rr
+  -> 0A000005:0000      Masq    1      2          30
+  -> 0A000006:0000      Masq    0      0          0
+TCP  0A000001:0050 wrr
+  -> 0A000009:0050      Masq    1      0          0
+FWM  0000010A rr ops
+"""
+
+MANGLE = """\
+*mangle
+:PREROUTING ACCEPT [0:0]
+-A PREROUTING -p tcp -m tcp --dport 8080 -j MARK --set-xmark 0x100/0xffffffff
+-A INPUT -d 10.0.1.2/32 -j MARK --set-xmark 0x101/0xffffffff
+-A INPUT -d 10.0.1.4/32 -i eth0 -j MARK --set-mark 0x102
+-A POSTROUTING -p udp -j MARK --set-xmark 0x9/0xffffffff
+COMMIT
+"""
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.name)
+def test_scripts_need_nothing_but_the_standard_library(path: Path) -> None:
+    """A stock image has no package of ours: scripts import the standard library and each other."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+        elif isinstance(node, ast.Import):
+            names |= {name.name for name in node.names}
+
+    outside = {name for name in names if name.split(".")[0] not in sys.stdlib_module_names}
+
+    assert all(name.startswith("harness.inside.scripts") for name in outside)
+
+
+@pytest.mark.parametrize("script", ["host", "overlay"])
+def test_a_bundle_is_small_the_same_every_time_and_whole(script: str) -> None:
+    """It fits a swarm config, needs no zlib, and holds every script of the folder."""
+    data = bundle.pack(script)
+
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        stored = {info.compress_type for info in archive.infolist()}
+        names = {Path(name).name for name in archive.namelist()}
+    assert len(data) < bundle.LARGEST
+    assert data == bundle.pack(script)
+    assert stored == {zipfile.ZIP_STORED}
+    assert names >= {path.name for path in FOLDER.glob("*.py")}
+
+
+def test_a_bundle_runs_as_one_file(tmp_path: Path) -> None:
+    """Python runs it as it runs on a node, and it tells of what it cannot do instead of dying silently."""
+    job = tmp_path / "job.py"
+    job.write_bytes(bundle.pack("host"))
+    args = {
+        "peers": [],
+        "data_port": 4789,
+        "ingress": "",
+        "requests": [],
+        "timeout": 0.2,
+        "listen": 0.1,
+        "bound": 1.0,
+    }
+    env = {"HARNESS_NODE": "n1", "HARNESS_TASK": "t1", "HARNESS_ARGS": json.dumps(args)}
+
+    done = shell.run(
+        ["/usr/bin/env", *(f"{k}={v}" for k, v in env.items()), sys.executable, "-ISB", job], check=False
+    )
+
+    found = assemble(done.out.splitlines())
+    assert found["n1"].of("hello")[0]["kernel"] == os.uname().release
+
+
+def test_ipvs_tables_are_read_by_mark() -> None:
+    """Marks and addresses stand in hexadecimal; services that swarm does not make are left out."""
+    assert tables.parse_ipvs(IP_VS) == [
+        [0x100, "rr", [["10.0.0.5", 1, 2, 30], ["10.0.0.6", 0, 0, 0]]],
+        [0x10A, "rr", []],
+    ]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.text(), st.data())
+def test_torn_ipvs_tables_never_raise(noise: str, data: st.DataObject) -> None:
+    """Cut anywhere and with noise in it, only rows that are whole are told."""
+    cut = data.draw(st.integers(0, len(IP_VS)))
+    known = {"10.0.0.5", "10.0.0.6"}
+
+    rows = tables.parse_ipvs(IP_VS[:cut] + "\n" + noise.replace("->", ""))
+
+    assert {server[0] for row in rows if isinstance(row[2], list) for server in row[2]} <= known
+
+
+def test_marks_are_read_from_what_iptables_save_prints() -> None:
+    """Published ports in PREROUTING, VIPs in INPUT; other chains set no marks of ours."""
+    assert tables.parse_rules(MANGLE) == [
+        ["port", "8080", 0x100],
+        ["vip", "10.0.1.2", 0x101],
+        ["vip", "10.0.1.4", 0x102],
+    ]
+
+
+def _entry(*, dst: str = "", match: bytes = b"", target: bytes) -> bytes:
+    """A struct ipt_entry with its match and target."""
+    address = socket.inet_aton(dst) if dst else bytes(4)
+    mask = b"\xff" * 4 if dst else bytes(4)
+    ip = bytes(4) + address + bytes(4) + mask + bytes(68)
+    at = 112 + len(match)
+    return ip + struct.pack("=IHHI", 0, at, at + len(target), 0) + bytes(16) + match + target
+
+
+def _wrap(name: bytes, revision: int, data: bytes) -> bytes:
+    return struct.pack("=H29sB", 32 + len(data), name, revision) + data
+
+
+_ACCEPT = _wrap(b"", 0, struct.pack("=iI", -2, 0))
+_PORT = _wrap(b"tcp", 0, struct.pack("=HHHH8x", 0, 65535, 8080, 8080))
+
+
+def _mark(mark: int) -> bytes:
+    return _wrap(b"MARK", 2, struct.pack("=II", mark, 0xFFFFFFFF))
+
+
+def _table() -> tuple[bytes, list[int]]:
+    """PREROUTING marks port 8080, INPUT marks a VIP, OUTPUT another; each chain has its policy."""
+    chains = [
+        [_entry(match=_PORT, target=_mark(0x100))],
+        [_entry(dst="10.0.1.2", target=_mark(0x101)), _entry(target=_mark(0x999))],
+        [],
+        [_entry(dst="10.0.1.3", target=_mark(0x102))],
+        [_entry(dst="10.0.1.9", target=_mark(0x103))],
+    ]
+    blob = b""
+    hooks = []
+    for chain in chains:
+        hooks.append(len(blob))
+        blob += b"".join(chain) + _entry(target=_ACCEPT)
+    return blob, hooks
+
+
+def test_marks_are_read_from_legacy_tables_as_the_kernel_keeps_them() -> None:
+    """The chain of a rule is known by where the hooks begin; a rule without a full address is no VIP's."""
+    assert xtables.parse(*_table()) == [
+        ["port", "8080", 0x100],
+        ["vip", "10.0.1.2", 0x101],
+        ["vip", "10.0.1.3", 0x102],
+    ]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 2000), st.integers(0, 255))
+def test_a_malformed_legacy_table_is_an_error_and_no_crash(at: int, value: int) -> None:
+    """A byte changed anywhere gives rows or a ValueError, never anything else, and always ends."""
+    blob, hooks = _table()
+    place = at % len(blob)
+    changed = blob[:place] + bytes((value,)) + blob[place + 1 :]
+
+    try:
+        rows = xtables.parse(changed, hooks)
+    except ValueError as error:
+        assert "malformed" in str(error)  # noqa: PT017  either way is right
+    else:
+        assert all(len(row) == 3 for row in rows)
+
+
+def test_the_answer_names_the_replica() -> None:
+    """Whoami by its Hostname line, flask-redis by its sentence; a foreign name is a wrong body."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+    whoami = b"Name: r/s\nHostname: abc\nIP: 127.0.0.1\n"
+    flask = b"Hello Container World! I have been seen 7 times and my hostname is def.\n"
+
+    assert web.read(head % len(whoami) + whoami, name="r/s") == ("ok", "abc", "")
+    assert web.read(head % len(whoami) + whoami, name="r/t")[:2] == ("wrong-body", "abc")
+    assert web.read(head % len(flask) + flask)[:2] == ("ok", "def")
+
+
+@pytest.mark.parametrize(
+    ("data", "outcome"),
+    [
+        (b"", "reset"),
+        (b"HTTP/1.1 200", "short-body"),
+        (b"hello", "wrong-body"),
+        (b"HTTP/1.1 503 Busy\r\n\r\n", "5xx"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nHostname: abc\n", "short-body"),
+        (b"HTTP/1.1 200 OK\r\n\r\nnobody\n", "wrong-body"),
+        (b"HTTP/1.1 404 No\r\n\r\nHostname: abc\n", "wrong-body"),
+    ],
+)
+def test_each_way_of_answering_has_its_outcome(data: bytes, outcome: str) -> None:
+    """The words are those of the model."""
+    assert web.read(data)[0] == outcome
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.binary(max_size=400))
+def test_no_answer_raises(data: bytes) -> None:
+    """Whatever bytes come, there is an outcome."""
+    assert web.read(b"HTTP/1.1 200 OK\r\n" + data)[0] in {"ok", "wrong-body", "short-body"}
+    assert web.read(data)[0] in {"reset", "wrong-body", "short-body", "ok", "5xx"}
+
+
+def _serve(answer: Callable[[socket.socket], object]) -> int:
+    """A server on loopback that treats one connection; its port."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def run() -> None:
+        client, _ = server.accept()
+        with client, server:
+            client.recv(4096)
+            answer(client)
+
+    threading.Thread(target=run, daemon=True).start()
+    return int(server.getsockname()[1])
+
+
+def test_requests_end_as_the_connection_did() -> None:
+    """Answered, closed without a word, nobody listening, and silence."""
+    body = b"HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\nHostname: abc\n"
+    hold = threading.Event()
+
+    assert web.ask("127.0.0.1", _serve(lambda client: client.sendall(body)))[:2] == ("ok", "abc")
+    assert web.ask("127.0.0.1", _serve(lambda _: None))[0] == "reset"
+    assert web.ask("127.0.0.1", _serve(lambda _: hold.wait(2)), timeout=0.05)[0] == "read-timeout"
+    hold.set()
+    closed = socket.create_server(("127.0.0.1", 0))
+    port = closed.getsockname()[1]
+    closed.close()
+    assert web.ask("127.0.0.1", port)[0] == "refused"
+
+
+def test_dns_answers_are_addresses_or_an_error_with_a_name() -> None:
+    """Two A records sorted by address; the codes of RFC 1035 by name."""
+    query = dns.question("tasks.web", 7)[12:]
+    record = b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 600, 4)
+    good = (
+        struct.pack("!HHHHHH", 7, 0x8180, 1, 2, 0, 0)
+        + query
+        + record
+        + b"\x0a\x00\x01\x14"
+        + record
+        + b"\x0a\x00\x01\x03"
+    )
+
+    assert dns.answer(good, 7) == (["10.0.1.3", "10.0.1.20"], "")
+    assert dns.answer(good, 8) == ([], "garbled")
+    assert dns.answer(struct.pack("!HHHHHH", 7, 0x8183, 1, 0, 0, 0) + query, 7) == ([], "NXDOMAIN")
+    assert dns.answer(struct.pack("!HHHHHH", 7, 0x8180, 1, 0, 0, 0) + query, 7) == ([], "no address")
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.binary(max_size=120), st.integers(0, 65535))
+def test_garbled_dns_answers_never_raise(data: bytes, number: int) -> None:
+    """Any bytes give addresses or an error."""
+    addresses, error = dns.answer(struct.pack("!HH", number, 0x8180) + data, number)
+
+    assert addresses or error
+
+
+def test_connects_are_told_open_closed_or_silent() -> None:
+    """An open and a closed port of loopback, both asked at once."""
+    server = socket.create_server(("127.0.0.1", 0))
+    closed = socket.create_server(("127.0.0.1", 0))
+    port = closed.getsockname()[1]
+    closed.close()
+
+    with server:
+        rows = host.connect_all([("a", "127.0.0.1", server.getsockname()[1]), ("b", "127.0.0.1", port)], 1.0)
+
+    assert sorted((row[0], row[2]) for row in rows) == [("a", "open"), ("b", "closed")]
+
+
+def test_tasks_of_the_job_echo_over_udp_and_tcp() -> None:
+    """Each answers with its node's name, and notes who asked by which protocol."""
+    server = overlay.Echo("node with | and ünïcode", port=0, host="127.0.0.1")
+
+    answers = [overlay.echo("127.0.0.1", protocol, port=server.port) for protocol in ("udp", "tcp")]
+
+    assert answers == [("node with | and ünïcode", "")] * 2
+    assert overlay.is_own("127.0.0.1")
+    assert not overlay.is_own("192.0.2.1")
+
+
+def test_comments_of_the_code_name_no_machine() -> None:
+    """Scripts travel to strangers' nodes: they name no folder of ours."""
+    assert not any(re.search(r"/work/|/root/", path.read_text()) for path in FOLDER.glob("*.py"))
