@@ -1,0 +1,94 @@
+"""``harness gate``: the main job. Brings a lab up when none runs, has the suites run, reports, cleans up."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness import checks, config
+from harness.cli import console, runner
+from harness.cli.options import Config, Json, Profile, TargetOption
+from harness.errors import Exit, RequestError
+from harness.request import Request
+
+STEPS = ("deploy", "look", "end")
+
+
+def gate_command(
+    target: TargetOption = None,
+    profile: Profile = None,
+    config_file: Config = Path("harness.toml"),
+    as_json: Json = False,
+    deadline: Annotated[
+        float | None, typer.Option(help="Seconds after which what is known is reported, the rest is unknown.")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Verify just these check ids or groups.")] = None,
+    skip: Annotated[list[str] | None, typer.Option(help="Leave these check ids or groups out.")] = None,
+    list_checks: Annotated[bool, typer.Option("--list", help="List the checks and stop.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up afterwards.")] = False,
+    keep_workloads: Annotated[
+        bool,
+        typer.Option(
+            "--keep-workloads", help="Leave the services up afterwards (harness sweep removes them)."
+        ),
+    ] = False,
+    pause_after: Annotated[
+        str | None, typer.Option(help=f"Wait for Enter after a step, to look around: {', '.join(STEPS)}.")
+    ] = None,
+    managers: Annotated[int, typer.Option(min=1, max=7, help="Managers of a lab that is brought up.")] = 1,
+    workers: Annotated[int, typer.Option(min=0, max=8, help="Workers of a lab that is brought up.")] = 2,
+) -> int:
+    """Verify a swarm: run a profile's checks, judge them, write reports/<run>/ and say the verdict.
+
+    Without --target it verifies a lab of its own: three nodes with real kernels and real engines,
+    brought up first and removed afterwards.
+    """
+    settings = config.load(config_file, required=config_file != Path("harness.toml"))
+    target = target or settings.target
+    profile = profile or ("release" if target == "lab" else "smoke")
+    chosen = checks.select(profile, only=only or (), skip=skip or ())
+    if list_checks:
+        return _list(chosen, as_json=as_json)
+    if pause_after is not None and pause_after not in STEPS:
+        raise RequestError(f"unknown step {pause_after!r}", remedy=f"choose one of {', '.join(STEPS)}")
+    if deadline is not None and deadline <= 0:
+        raise RequestError("--deadline must be more than 0 seconds")
+    breaking = [check.id for check in chosen if check.disruptive]
+    if target != "lab" and breaking:
+        raise RequestError(
+            f"{breaking[0]} breaks things on purpose, which only a lab of ours allows",
+            remedy="use --profile smoke on other targets",
+        )
+    request = Request(
+        target=target,
+        profile=profile,
+        checks=tuple(check.id for check in chosen),
+        config=config_file.absolute() if config_file.exists() else None,
+        deadline=time.monotonic() + deadline if deadline else None,
+        keep=keep,
+        keep_workloads=keep_workloads,
+        pause_after=pause_after,
+        managers=managers,
+        workers=workers,
+    )
+    with console.live(quiet=as_json) as progress:
+        outcome = runner.run(request, progress)
+    if as_json and outcome.document is not None:
+        typer.echo(json.dumps(outcome.document, indent=2))
+    elif outcome.summary is not None:
+        outcome.summary()
+    return outcome.exit
+
+
+def _list(chosen: tuple[checks.Check, ...], *, as_json: bool) -> int:
+    if as_json:
+        typer.echo(json.dumps([{"id": check.id, "claim": check.claim} for check in chosen], indent=2))
+    else:
+        width = max(len(check.id) for check in chosen)
+        for check in chosen:
+            typer.echo(f"{check.id:<{width}}  {check.claim}")
+    return int(Exit.UPHELD)

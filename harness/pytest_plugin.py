@@ -1,0 +1,149 @@
+"""The suites as plain pytest: options, selection by promise, exit codes of the table, clean-up on every end.
+
+``pytest suites -k spread --target lab`` works by hand; ``harness gate`` runs the very same.
+Asleep unless a path under ``suites`` is among the arguments, so the project's own tests are not touched.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import checks
+from harness.errors import Exit, HarnessError
+from harness.judge.verdict import State
+from harness.stage import STAGE
+
+ROOT = Path(__file__).resolve().parents[1]
+_EXIT = {State.UPHELD: Exit.UPHELD, State.REFUTED: Exit.REFUTED, State.UNKNOWN: Exit.UNKNOWN}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the suites; ``harness gate`` passes the run's folder, which holds the rest."""
+    group = parser.getgroup("swarm", "verify a Docker Swarm")
+    group.addoption("--target", default="lab", help="lab, tcp://HOST:2376, unix:///PATH or context:NAME")
+    group.addoption("--profile", default="release", help="checks to verify: smoke or release")
+    group.addoption("--harness-config", type=Path, default=None, help="configuration file (harness.toml)")
+    group.addoption("--run-dir", type=Path, default=None, help="folder of a run that was prepared already")
+    group.addoption("--progress-fd", type=int, default=None, help="pipe to tell progress through")
+
+
+def _suites_asked(config: pytest.Config) -> bool:
+    suites = ROOT / "suites"
+    asked = (config.invocation_params.dir / argument.split("::")[0] for argument in config.args)
+    return any(suites == path.resolve() or suites in path.resolve().parents for path in asked)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Enter the lab's network before anything of the run is imported."""
+    if not _suites_asked(config) or config.option.collectonly or config.option.run_dir is not None:
+        return None
+    if config.option.target == "lab":
+        from harness.lab import enter  # noqa: PLC0415  only runs on a lab need it
+
+        try:
+            if not enter.inside():
+                enter.enter([sys.executable, "-m", "pytest", *config.invocation_params.args])
+        except HarnessError as error:
+            print(f"harness: {error}", file=sys.stderr)  # noqa: T201  one line, as every command's error
+            return int(error.exit)
+    return None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Know our mark; bring the vocabulary in where suites are run."""
+    config.addinivalue_line("markers", "check(*ids): the promises that a test of the suites judges")
+    if _suites_asked(config):
+        config.pluginmanager.register(_Suites(config), "swarm-suites")
+        config.pluginmanager.import_plugin("harness.stage.vocabulary")
+        config.pluginmanager.import_plugin("harness.stage.breaking")
+
+
+class _Suites:
+    """The hooks of a run of the suites."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Open the run: folder, journal, interrupts."""
+        if self.config.option.collectonly:
+            return
+        from harness.stage.session import Stage  # noqa: PLC0415  importing it costs the engine client
+
+        try:
+            self.config.stash[STAGE] = Stage.open(session)
+        except HarnessError as error:
+            raise pytest.UsageError(str(error)) from error
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Keep the tests that judge a selected promise, in the order of the promises' table."""
+        if config.option.collectonly:
+            return
+        selected = self.config.stash[STAGE].selected
+        order = {check.id: place for place, check in enumerate(checks.CHECKS)}
+        kept = [item for item in items if selected & set(_promised(item))]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = sorted(kept, key=lambda item: min(order[check] for check in _promised(item)))
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """A test's promises are counted from here; disruptive ones do not start on a hurt swarm."""
+        stage = self.config.stash[STAGE]
+        stage.interrupts.cleaning = False
+        stage.promises.begin(item.nodeid.rpartition("/")[2])
+        if why := stage.forbids(_promised(item)):
+            pytest.skip(why)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self) -> Generator[None, Any, Any]:
+        """A first broken promise does not hide a second: the test fails at its end."""
+        outcome = yield
+        self.config.stash[STAGE].promises.settle()
+        return outcome
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self) -> None:
+        """From here to the next test an interrupt waits."""
+        self.config.stash[STAGE].interrupts.cleaning = True
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Trouble of our own or with the request goes to the journal; a wrong request ends the run."""
+        report = yield
+        if call.excinfo is not None and not call.excinfo.errisinstance(
+            (pytest.skip.Exception, KeyboardInterrupt)
+        ):
+            self.config.stash[STAGE].note_trouble(call.excinfo.value)
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Clean-up follows: no interrupt tears it."""
+        if STAGE in self.config.stash:
+            self.config.stash[STAGE].interrupts.cleaning = True
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """Close the run."""
+        if STAGE in config.stash:
+            config.stash[STAGE].close()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, None]:
+    """Set pytest's exit status to the table, after all fixtures were torn down."""
+    yield
+    stage = session.config.stash.get(STAGE, None)
+    if stage is not None:
+        session.exitstatus = stage.exit(_EXIT[stage.promises.state(stage.skipped)])
+
+
+def _promised(item: pytest.Item) -> tuple[str, ...]:
+    return tuple(str(check) for mark in item.iter_markers("check") for check in mark.args)

@@ -1,0 +1,126 @@
+"""What a run deploys: which services, on which ports, and when they count as settled."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+
+from harness.clock import Deadline
+from harness.engine.spec import ServiceSpec
+from harness.journal import Journal
+from harness.model import Network
+from harness.probe import sampler
+from harness.probe.target import Target
+from harness.stage.session import Stage
+from harness.swarm.cluster import Swarm
+from harness.swarm.service import ServiceHandle
+from harness.workloads import flask_redis, whoami
+
+START = 60.0  # seconds for a first deployment: images may have to be pulled
+_SETTLE = 15.0  # seconds for gossip to tell every node of every replica
+_LONELY = "lonely"
+
+
+@dataclasses.dataclass(frozen=True)
+class Ports:
+    """The published ports of a run, one after the other from the configured one."""
+
+    first: int
+
+    @property
+    def whoami(self) -> int:
+        """whoami's."""
+        return self.first
+
+    @property
+    def lonely(self) -> int:
+        """That of the service which is scaled to one replica and removed."""
+        return self.first + 1
+
+    @property
+    def flask(self) -> int:
+        """flask-redis'."""
+        return self.first + 2
+
+    @property
+    def healthy(self) -> int:
+        """That of whoami with a health check."""
+        return self.first + 3
+
+    @property
+    def all(self) -> tuple[int, ...]:
+        """All of them."""
+        return self.whoami, self.lonely, self.flask, self.healthy
+
+
+class Workloads:
+    """Deploys the services of one run on one swarm."""
+
+    def __init__(self, stage: Stage, swarm: Swarm, network: Network) -> None:
+        self.ports = Ports(stage.settings.published_port)
+        self._stage, self._swarm, self.network = stage, swarm, network
+        self._images = stage.settings.images
+
+    def whoami(self) -> ServiceSpec:
+        """whoami with the configured number of replicas."""
+        return whoami.service(
+            self._stage.run,
+            image=self._images.whoami,
+            networks=(self.network.id,),
+            port=self.ports.whoami,
+            replicas=self._stage.settings.replicas,
+        )
+
+    def lonely(self) -> ServiceSpec:
+        """A second whoami of two replicas, to be scaled to one and removed."""
+        spec = whoami.service(self._stage.run, image=self._images.whoami, port=self.ports.lonely, replicas=2)
+        return dataclasses.replace(spec, name=f"{spec.name}-{_LONELY}")
+
+    @contextlib.contextmanager
+    def healthy(self) -> Iterator[ServiceSpec]:
+        """whoami with a health check, whose program travels as a config for the length of the block."""
+        name, program = whoami.health_config(self._stage.run)
+        spec = dataclasses.replace(self.whoami(), networks=())
+        port = dataclasses.replace(spec.ports[0], published=self.ports.healthy)
+        spec = dataclasses.replace(spec, name=f"{spec.name}-healthy", ports=(port,))
+        with self._swarm.config(name, program):
+            yield whoami.healthy(spec, name)
+
+    def redis(self) -> ServiceSpec:
+        """Redis, one task."""
+        return flask_redis.redis(self._stage.run, image=self._images.redis, network=self.network.id)
+
+    def flask(self) -> ServiceSpec:
+        """The flask tier over it."""
+        return flask_redis.flask(
+            self._stage.run, image=self._images.flask, network=self.network.id, port=self.ports.flask
+        )
+
+    @property
+    def identity(self) -> str:
+        """What every whoami of this run calls itself."""
+        return whoami.identity(self._stage.run)
+
+
+def targets(swarm: Swarm, handle: ServiceHandle, identity: str, entries: tuple[str, ...]) -> list[Target]:
+    """The published port of a service on each of the nodes ``entries``."""
+    return [
+        Target(entry, swarm.address(entry), handle.port, service=handle.name, expect_name=identity)
+        for entry in entries
+    ]
+
+
+def settle(journal: Journal, asked: list[Target], replicas: int) -> None:
+    """Ask until every entry node has reached every replica once, or the time is up.
+
+    Tasks run a moment before gossip has told every node of them. What this sees is journaled and judged by
+    nobody; a swarm that never settles is judged by the traffic that follows, as it then is.
+    """
+    deadline = Deadline.after(_SETTLE, journal.clock)
+    while not deadline.passed:
+        traffic = sampler.burst(asked, replicas, journal=journal, give_up_after=2)
+        seen = [{one.replica for one in traffic.at(target.entry) if one.ok} for target in asked]
+        if all(len(replies) == replicas for replies in seen):
+            return
+        journal.clock.sleep(0.2)

@@ -1,0 +1,17 @@
+"""The embedded DNS: a service's name and its tasks, asked from a task on every node."""
+
+import pytest
+
+from harness.judge.names import tasks_resolve, vip_resolves
+
+
+@pytest.mark.check("vip.resolves")
+def test_the_name_resolves_to_exactly_the_vip(overlay_look, promise):
+    """moby/moby#30134: two VIPs for one name."""
+    promise("vip.resolves", vip_resolves(overlay_look.names))
+
+
+@pytest.mark.check("dns.tasks")
+def test_tasks_resolves_to_exactly_the_running_tasks(overlay_look, roster, promise):
+    """moby/moby#50129: a record missing on some nodes; a stale one is a fault as well."""
+    promise("dns.tasks", tasks_resolve(overlay_look.names, roster))

@@ -1,0 +1,57 @@
+"""A worker loses its power under steady traffic through the survivors, and gets it back."""
+
+import pytest
+
+from harness.judge.availability import outage
+from harness.judge.recovery import detected, rejoined, rescheduled
+from harness.judge.settle import even_again
+
+
+@pytest.mark.check("node-loss.detected")
+def test_the_manager_calls_it_down_in_time(lose_worker, bounds, promise):
+    """Three heartbeats missed."""
+    scene, _ = lose_worker
+
+    promise("node-loss.detected", detected(scene.history, scene.fault, within=bounds.node_down))
+
+
+@pytest.mark.check("node-loss.rescheduled")
+def test_its_tasks_run_elsewhere_in_time(lose_worker, bounds, promise):
+    """moby/moby#32416: tasks still "Running" on a dead node."""
+    scene, _ = lose_worker
+
+    verdict = rescheduled(
+        scene.history, scene.fault, within=bounds.running_again, roster=scene.before, traffic=scene.traffic
+    )
+    promise("node-loss.rescheduled", verdict)
+
+
+@pytest.mark.check("node-loss.outage")
+def test_its_loss_costs_no_more_than_gossips_detection(lose_worker, bounds, limits, promise):
+    """The data plane learns of it by gossip, long before the manager calls it Down."""
+    scene, _ = lose_worker
+
+    promise(
+        "node-loss.outage",
+        outage(scene.traffic, scene.fault, within=bounds.gossip, timeout=limits.request_timeout),
+    )
+
+
+@pytest.mark.check("node-loss.even-again")
+def test_the_spread_is_even_again_over_the_survivors(lose_worker, limits, promise):
+    """And how long it took from the moment the last task ran elsewhere."""
+    scene, _ = lose_worker
+
+    verdict = even_again(scene.traffic, scene.after, scene.tables, scene.healed, within=limits.even_again)
+    promise("node-loss.even-again", verdict)
+
+
+@pytest.mark.check("node-loss.rejoined")
+def test_with_its_power_back_it_rejoins_and_answers(lose_worker, bounds, promise):
+    """moby/moby#33671: published ports lost after a reboot."""
+    scene, returned = lose_worker
+
+    promise(
+        "node-loss.rejoined",
+        rejoined(scene.history, scene.fault, within=bounds.rejoined, traffic=returned, least=10),
+    )

@@ -1,0 +1,32 @@
+"""Every node's address answers on the published port, and stops to when the service is gone."""
+
+import pytest
+
+from harness.judge.reach import answers_everywhere, answers_without_task, closed_after_remove
+
+
+@pytest.mark.check("reach.every-node")
+def test_every_node_answers_on_the_published_port(ingress, roster, entries, host_look, promise):
+    """moby/moby#33195: a port that was never published on one node goes unseen in an average."""
+    verdict = answers_everywhere(ingress, entries=entries, roster=roster, balancers=host_look.balancers)
+    promise("reach.every-node", verdict)
+
+
+@pytest.mark.check("reach.localhost")
+def test_every_node_answers_itself_on_127_0_0_1(host_look, promise):
+    """The localhost path has rules of its own: OUTPUT, MASQUERADE, route_localnet."""
+    promise("reach.localhost", answers_everywhere(host_look.traffic))
+
+
+@pytest.mark.check("reach.node-without-task")
+def test_nodes_without_a_task_answer_too(lonely, burst, promise):
+    """cs#2781: with the data path cut, only the node that runs the task answers."""
+    roster = lonely.roster()
+
+    promise("reach.node-without-task", answers_without_task(burst(lonely), roster))
+
+
+@pytest.mark.check("reach.closed-after-remove")
+def test_a_removed_services_port_is_closed_everywhere(lonely, removal, limits, promise):
+    """moby/moby#32557: a listener or DNAT left behind swallows the next connection."""
+    promise("reach.closed-after-remove", closed_after_remove(removal(lonely), within=limits.closed_within))

@@ -1,0 +1,142 @@
+"""One lab for all tests against a real swarm, brought up when the first needs it.
+
+Tests that speak to engines are marked ``in_the_lab``: they are run by a second pytest inside the lab's
+network, and their reports are told here as if they had run here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import lab as labs
+from harness.lab import enter
+from harness.lab.uml.lab import UmlLab
+from tests.lab.processes import Box
+
+_REPORTS = "HARNESS_TEST_REPORTS_FD"
+_BOUND = 600.0  # seconds for all tests inside the lab's network
+_ALONE = ("test_lab_uml", "test_report_browser")  # need no lab, or labs of their own: before ours is up
+
+
+class SharedLab:
+    """The session's lab: the one of this checkout that runs already, or one that goes with the session."""
+
+    def __init__(self) -> None:
+        self._ours = False
+
+    def get(self) -> UmlLab:
+        """The lab, brought up when it does not run."""
+        found = labs.find()
+        if found is None:
+            self._ours = True
+            found = labs.up()
+        return found
+
+    def close(self) -> None:
+        """Take it down if we brought it up."""
+        if self._ours:
+            labs.down()
+
+
+_LAB = pytest.StashKey[SharedLab]()
+_INSIDE = pytest.StashKey[dict[str, list[pytest.TestReport]]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Know the mark, and the lab."""
+    config.addinivalue_line("markers", "in_the_lab: runs inside the lab's network, where engines answer")
+    config.stash[_LAB] = SharedLab()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The lab goes last."""
+    config.stash[_LAB].close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs no lab of ours comes first, then what runs inside it."""
+
+    def place(item: pytest.Item) -> int:
+        if item.path.stem in _ALONE:
+            return 0
+        return 1 if item.get_closest_marker("in_the_lab") else 2
+
+    items.sort(key=place)
+
+
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Tell the reports of a test that ran inside the lab's network; the first one runs them all."""
+    if item.get_closest_marker("in_the_lab") is None or _REPORTS in os.environ:
+        return None
+    if _INSIDE not in item.config.stash:
+        item.config.stash[_INSIDE] = _run_inside(item.session)
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    reports = item.config.stash[_INSIDE].get(item.nodeid) or [
+        pytest.TestReport(item.nodeid, item.location, {}, "failed", "did not run inside the lab", "call")
+    ]
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    if nextitem is None:
+        item.session._setupstate.teardown_exact(None)  # what pytest does after the last test
+    return True
+
+
+def _run_inside(session: pytest.Session) -> dict[str, list[pytest.TestReport]]:
+    session.config.stash[_LAB].get()
+    wanted = [item.nodeid for item in session.items if item.get_closest_marker("in_the_lab")]
+    reader, writer = os.pipe()
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *wanted]
+    found: dict[str, list[pytest.TestReport]] = {}
+    with subprocess.Popen(
+        enter.command(words),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        pass_fds=[writer],
+        cwd=session.config.rootpath,
+        env={**os.environ, _REPORTS: str(writer)},
+    ) as child:
+        os.close(writer)
+        with os.fdopen(reader) as lines:
+            for line in lines:
+                data = json.loads(line)
+                report = session.config.hook.pytest_report_from_serializable(config=session.config, data=data)
+                found.setdefault(report.nodeid, []).append(report)
+        child.wait(_BOUND)
+    return found
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Inside the lab's network: pass the report on to the pytest that started us."""
+    descriptor = os.environ.get(_REPORTS)
+    if descriptor is not None:
+        data = report._to_json() | {"$report_type": "TestReport"}
+        os.write(int(descriptor), json.dumps(data, default=str).encode() + b"\n")
+
+
+@pytest.fixture(scope="session")
+def the_lab(pytestconfig: pytest.Config) -> UmlLab:
+    """One manager and two workers, shared by all tests: whoever hurts it heals it."""
+    return pytestconfig.stash[_LAB].get()
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    """A place to run the installed command in, on the shared lab where one is up."""
+    return Box(tmp_path / "box")
+
+
+@pytest.fixture
+def lonely_box(tmp_path: Path) -> Iterator[Box]:
+    """A place to run the installed command in that sees no lab but the one it brings up."""
+    made = Box(tmp_path / "box", lab=f"tests-{os.getpid()}")
+    yield made
+    if made.lab_folder.exists():
+        made.run("lab", "down")

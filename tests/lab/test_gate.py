@@ -1,0 +1,120 @@
+"""A healthy swarm: smoke is green twice in a row, and a saved run is judged and drawn without a swarm."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import checks
+from harness.lab.uml.lab import UmlLab
+from tests.lab.processes import Box, Ended
+
+_FILES = {"journal.jsonl", "verdicts.json", "junit.xml", "report.html", "request.json", "artifacts"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Twice:
+    """Two runs of smoke on one lab, and the box they ran in."""
+
+    box: Box
+    first: Ended
+    second: Ended
+
+
+@pytest.fixture(scope="module")
+def healthy(the_lab: UmlLab, tmp_path_factory: pytest.TempPathFactory) -> Twice:
+    """One run for people, one for programs."""
+    box = Box(tmp_path_factory.mktemp("gate") / "box")
+    first = box.run("gate", "--profile", "smoke")
+    return Twice(box, first, box.run("gate", "--profile", "smoke", "--json"))
+
+
+def test_smoke_is_green_twice_in_a_row(the_lab: UmlLab, healthy: Twice) -> None:
+    """Exit 0 and nothing on stderr, every promise of the profile upheld, nothing left but the reports."""
+    assert (healthy.first.code, healthy.first.err) == (0, "")
+    assert (healthy.second.code, healthy.second.err) == (0, "")
+    promised = {check.id for check in checks.of_profile("smoke")}
+    for run in healthy.box.runs():
+        found = json.loads((run / "verdicts.json").read_text())
+        assert found["verdict"] == "upheld"
+        assert {check["id"] for check in found["checks"]} == promised
+        assert all(check["verdict"] == "upheld" and check["sentence"] for check in found["checks"])
+        assert {path.name for path in run.iterdir()} == _FILES
+    assert (healthy.box.reports / "latest").resolve() == healthy.box.runs()[-1]
+    assert healthy.box.left(the_lab, runs=2) == []
+
+
+def test_it_says_how_many_were_upheld_and_where_the_time_went(healthy: Twice) -> None:
+    """The summary names the count first; steps come with their seconds."""
+    promised = {check.id for check in checks.of_profile("smoke")}
+    assert f"of {len(healthy.box.verdicts()['checks'])}" in healthy.first.out
+    assert all(word in healthy.first.out for word in ("deploy", "look from inside", "report", " s"))
+    assert len(promised) == len({check["id"] for check in healthy.box.verdicts()["checks"]})
+
+
+def test_json_is_the_verdicts_document_and_nothing_else(healthy: Twice) -> None:
+    """Programs get verdicts.json on stdout, without progress."""
+    assert json.loads(healthy.second.out) == healthy.box.verdicts()
+
+
+@pytest.fixture
+def copy(healthy: Twice, tmp_path: Path) -> Path:
+    """A copy of the first run without its verdicts and its page."""
+    made = Path(shutil.copytree(healthy.box.runs()[0], tmp_path / "copy"))
+    (made / "verdicts.json").unlink()
+    (made / "report.html").unlink()
+    return made
+
+
+def test_a_saved_run_is_judged_again_without_a_swarm(lonely_box: Box, healthy: Twice, copy: Path) -> None:
+    """No lab runs where this is asked: the same verdicts from the evidence alone, and the page again."""
+    done = lonely_box.run("judge", str(copy))
+
+    assert (done.code, done.err) == (0, "")
+    before = json.loads((healthy.box.runs()[0] / "verdicts.json").read_text())
+    assert json.loads((copy / "verdicts.json").read_text()) == before
+    (copy / "report.html").unlink()
+    drawn = lonely_box.run("report", str(copy))
+    assert (drawn.code, drawn.err, drawn.out.strip()) == (0, "", str(copy / "report.html"))
+    assert '<span id="verdict">upheld</span>' in (copy / "report.html").read_text()
+    assert lonely_box.left() == []
+
+
+def test_one_altered_sample_changes_the_verdict(lonely_box: Box, copy: Path) -> None:
+    """A request that was answered is made one that was refused: exit 1, and the change is told."""
+    journal = copy / "journal.jsonl"
+    lines = journal.read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    judged = _traffic_of(records, "reach.every-node")
+    place, sample = next(
+        (number, one) for number, one in enumerate(records) if one["kind"] == "sample" and one["in"] in judged
+    )
+    altered = {key: value for key, value in sample.items() if key not in {"replica", "status"}}
+    lines[place] = json.dumps(altered | {"outcome": "refused"})
+    journal.write_text("\n".join(lines) + "\n")
+
+    done = lonely_box.run("judge", str(copy))
+
+    assert (done.code, done.err) == (1, "")
+    assert "reach.every-node: upheld when it ran, refuted now" in done.out
+    assert json.loads((copy / "verdicts.json").read_text())["verdict"] == "refuted"
+
+
+def _traffic_of(records: list[dict[str, Any]], check: str) -> set[str]:
+    """Ids of the evidence that a claim was judged on."""
+    claim = next(one for one in records if one["kind"] == "claim" and one["check"] == check)
+    return set(json.dumps(claim["verdict"]["basis"]).replace('"', " ").split())
+
+
+def test_list_shows_the_checks_without_a_swarm(lonely_box: Box) -> None:
+    """``--list`` names the ids of a profile, narrowed as asked."""
+    done = lonely_box.run("gate", "--list", "--profile", "smoke", "--only", "spread", "--skip", "spread.even")
+
+    assert (done.code, done.err) == (0, "")
+    assert [line.split()[0] for line in done.out.splitlines()] == ["spread.covered"]
+    assert lonely_box.left() == []
