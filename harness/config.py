@@ -33,7 +33,9 @@ class Limits(_Section):
     )
     kill_outage: Seconds = Field(2.0, description="outage per entry node that a task kill may cost")
     even_again: Seconds = Field(5.0, description="evenness is back this long after the last replica serves")
-    start_margin: Seconds = Field(8.0, description="a task may take this long from scheduled to serving")
+    start_margin: Seconds = Field(
+        4.0, description="a replacement may take this much longer to start than the slowest start measured"
+    )
     gossip: float | None = Field(
         None, gt=0, description="outage per entry node that a node loss may cost; computed when unset"
     )

@@ -60,8 +60,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "check(*ids): the promises that a test of the suites judges")
     if _suites_asked(config):
         config.pluginmanager.register(_Suites(config), "swarm-suites")
-        config.pluginmanager.import_plugin("harness.stage.vocabulary")
-        config.pluginmanager.import_plugin("harness.stage.breaking")
+        for words in ("vocabulary", "bounds", "breaking"):
+            config.pluginmanager.import_plugin(f"harness.stage.{words}")
 
 
 class _Suites:
@@ -113,14 +113,15 @@ class _Suites:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
-        self, call: pytest.CallInfo[None]
+        self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Trouble of our own or with the request goes to the journal; a wrong request ends the run."""
         report = yield
-        if call.excinfo is not None and not call.excinfo.errisinstance(
-            (pytest.skip.Exception, KeyboardInterrupt)
-        ):
-            self.config.stash[STAGE].note_trouble(call.excinfo.value)
+        error = None if call.excinfo is None else call.excinfo.value
+        if isinstance(error, pytest.skip.Exception):
+            self.config.stash[STAGE].skip(_promised(item), str(error))
+        elif error is not None and not isinstance(error, KeyboardInterrupt):
+            self.config.stash[STAGE].note_trouble(error)
         return report
 
     @pytest.hookimpl(tryfirst=True)

@@ -16,12 +16,16 @@ def test_the_manager_calls_it_down_in_time(lose_worker, bounds, promise):
 
 
 @pytest.mark.check("node-loss.rescheduled")
-def test_its_tasks_run_elsewhere_in_time(lose_worker, bounds, promise):
+def test_its_tasks_run_elsewhere_in_time(lose_worker, whoami, bounds, promise):
     """moby/moby#32416: tasks still "Running" on a dead node."""
     scene, _ = lose_worker
 
     verdict = rescheduled(
-        scene.history, scene.fault, within=bounds.running_again, roster=scene.before, traffic=scene.traffic
+        scene.history,
+        scene.fault,
+        within=bounds.running_again(whoami),
+        roster=scene.before,
+        traffic=scene.traffic,
     )
     promise("node-loss.rescheduled", verdict)
 

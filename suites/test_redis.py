@@ -24,7 +24,7 @@ def test_no_answered_request_is_lost_from_the_count(flask, counting, steady, kil
     with counting(flask) as counted, steady(flask, rate=10) as traffic:
         traffic.wait_each(20, within=30)
         with kill(flask) as death:
-            allow("the replacement", replaced(flask, death.fault.subject), within=bounds.replaced)
+            allow("the replacement", replaced(flask, death.fault.subject), within=bounds.replaced(flask))
             traffic.wait_each(20, within=30)
 
     verdict = counts_through_kill(counted.counter, traffic.traffic, death.fault, readings=1)

@@ -19,11 +19,15 @@ both = pytest.mark.parametrize("service", ["whoami", "healthy"], indirect=True)
 @both
 @pytest.mark.check("task-kill.replaced")
 def test_a_killed_task_is_replaced_in_time(service, kill_one, bounds, promise):
-    """Within the restart delay and the time that a task takes to start."""
+    """Within the restart delay and the time that a task of this service took to start in this run."""
     scene = kill_one(service)
 
     verdict = replaced(
-        scene.history, scene.fault, within=bounds.replaced, roster=scene.before, traffic=scene.traffic
+        scene.history,
+        scene.fault,
+        within=bounds.replaced(service),
+        roster=scene.before,
+        traffic=scene.traffic,
     )
     promise("task-kill.replaced", verdict)
 

@@ -87,6 +87,12 @@ def _live_on(life: Life | None, change: Change) -> Life:
     return life
 
 
+def slowest_start(history: History) -> float:
+    """Seconds from when the slowest task was first seen until it ran; 0.0 if none was seen to run."""
+    took = [life.running - life.first for life in lives(history).values() if life.running is not None]
+    return max(took, default=0.0)
+
+
 def node_reached(history: History, subject: str, state: str, since: float) -> float | None:
     """When the node (hostname or id) was first seen in ``state`` at or after ``since``."""
     for change in history.changes:

@@ -7,7 +7,6 @@ import contextlib
 from harness.evidence import PortClosure, Traffic
 from harness.probe import sampler
 from harness.probe.target import Target
-from harness.stage import workloads
 from harness.stage.session import Stage
 from harness.stage.workloads import Workloads
 from harness.swarm.cluster import Swarm
@@ -26,8 +25,7 @@ class Asking:
 
     def targets(self, service: ServiceHandle, through: tuple[str, ...] = ()) -> list[Target]:
         """The service's published port on the entry nodes."""
-        identity = "" if service.name.endswith("flask") else self._works.identity
-        return workloads.targets(self._swarm, service, identity, through or self._entries)
+        return self._works.targets(service, through or self._entries)
 
     def burst(self, service: ServiceHandle, requests: int = 0, through: tuple[str, ...] = ()) -> Traffic:
         """Fresh connections, one after the other per entry node."""
@@ -56,7 +54,7 @@ class Asking:
 
     def settle(self, service: ServiceHandle, through: tuple[str, ...] = ()) -> None:
         """Ask until these nodes have reached every replica, or the time is up; judged by nobody."""
-        workloads.settle(self._stage.journal, self.targets(service, through), len(service.replicas()))
+        self._works.settle(service, through or self._entries)
 
     def removal(self, service: ServiceHandle) -> PortClosure:
         """Remove the service while knocking at its port on every node."""

@@ -13,47 +13,21 @@ from harness.errors import RequestError, WaitTimeout
 from harness.evidence import Balancers, Counter, Fault, History, Roster, Traffic
 from harness.faults.compute import KillTask, PowerOff
 from harness.faults.protocol import Injection, injected
-from harness.judge import bounds as arithmetic
 from harness.judge.timeline import lives
 from harness.lab.protocol import Lab
 from harness.model import Node, Outcome, Role
 from harness.stage.asking import Asking
+from harness.stage.bounds import Bounds
 from harness.stage.session import Stage
 from harness.swarm.cluster import Swarm
 from harness.swarm.conditions import Condition, node_is, none_on, replaced
 from harness.swarm.service import ServiceHandle
 
 _GATE = 60.0  # seconds for a swarm to be whole again after a fault
-_BOOT = 30.0  # seconds for a node's kernel and engine to start
 _PATIENCE = 30.0  # seconds for so many requests to have ended
 _READINGS = 6  # refused readings of a counter until it counts as unreadable
 WARM = 100  # requests to each entry node before a fault: what "before" is compared with
 SETTLED = 250  # requests to each entry node after the swarm has healed, so that evenness can be seen
-
-
-@dataclasses.dataclass(frozen=True)
-class Bounds:
-    """Times that swarm itself sets, computed from what was read of it (seconds)."""
-
-    replaced: float
-    node_down: float
-    running_again: float
-    gossip: float
-    rejoined: float
-
-
-@pytest.fixture(scope="session")
-def bounds(stage: Stage, swarm: Swarm, whoami: ServiceHandle) -> Bounds:
-    """The bounds of this swarm and of whoami's restart delay."""
-    limits, nodes = stage.settings.limits, len(swarm.nodes())
-    heartbeat, delay = swarm.engine.info().heartbeat, whoami.spec.restart.delay
-    return Bounds(
-        replaced=arithmetic.replaced(delay, limits.start_margin),
-        node_down=arithmetic.node_down(heartbeat),
-        running_again=arithmetic.running_again(heartbeat, delay, limits.start_margin),
-        gossip=limits.gossip or arithmetic.gossip(nodes),
-        rejoined=arithmetic.rejoined(heartbeat, _BOOT),
-    )
 
 
 @pytest.fixture(scope="session")
@@ -88,10 +62,12 @@ def allow(stage: Stage, swarm: Swarm) -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def gate(stage: Stage, swarm: Swarm) -> Callable[[ServiceHandle], Callable[[str], None]]:
-    """The health gate around a fault: every node Ready, every replica running."""
+    """The health gate around a fault: every node Ready, every replica running; a hurt swarm is not broken."""
 
     def of(service: ServiceHandle) -> Callable[[str], None]:
         def check(when: str) -> None:
+            if stage.hurt and when == "before":
+                pytest.skip(stage.hurt)
             nodes: tuple[Node, ...] = swarm.nodes()
             whole = service.running()
             for node in nodes:
@@ -200,7 +176,11 @@ def kill_one(
             ):
                 traffic.wait_each(WARM, within=_PATIENCE)
                 with kill(service) as death:
-                    allow("the replacement", replaced(service, death.fault.subject), within=bounds.replaced)
+                    allow(
+                        "the replacement",
+                        replaced(service, death.fault.subject),
+                        within=bounds.replaced(service),
+                    )
                     settling = stage.journal.clock.now()
                     after, seen = service.roster(), tables()
                     traffic.wait_each(SETTLED, within=_PATIENCE, since=settling)
@@ -235,7 +215,7 @@ def lose_worker(
             traffic.wait_each(WARM, within=_PATIENCE)
             with power_off(worker) as loss:
                 elsewhere = node_is(worker, "down") & whoami.running() & none_on(whoami, worker)
-                allow("its tasks to run elsewhere", elsewhere, within=bounds.running_again)
+                allow("its tasks to run elsewhere", elsewhere, within=bounds.running_again(whoami))
                 settling = stage.journal.clock.now()
                 after, seen = whoami.roster(), tables()
                 traffic.wait_each(SETTLED, within=_PATIENCE, since=settling)

@@ -103,12 +103,13 @@ class Stage:
     def forbids(self, promised: Iterable[str]) -> str:
         """Why a test with these promises must not start; empty if it may."""
         breaking = {check.id for check in checks.CHECKS if check.disruptive} & set(promised)
-        if not (self.hurt and breaking):
-            return ""
+        return self.hurt if breaking else ""
+
+    def skip(self, promised: Iterable[str], why: str) -> None:
+        """Write down that a test with these promises was left out."""
         for check in sorted(set(promised) & self.selected - self.skipped):
             self.skipped.add(check)
-            self.journal.write("skipped", check=check, why=self.hurt)
-        return self.hurt
+            self.journal.write("skipped", check=check, why=why)
 
     def note_trouble(self, error: BaseException) -> None:
         """Write down what went wrong beside the swarm; what cannot get better ends the run."""

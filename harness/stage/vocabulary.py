@@ -128,10 +128,8 @@ def deployed(
         handles = {"whoami": undo.enter_context(swarm.deploy(works.whoami()))}
         if stage.selected & {"reach.node-without-task", "reach.closed-after-remove"}:
             handles["lonely"] = undo.enter_context(swarm.deploy(works.lonely()))
-        for handle in handles.values():
-            swarm.wait(handle.running(), workloads.START, f"{handle.name} runs")
-        asked = workloads.targets(swarm, handles["whoami"], works.identity, entries)
-        workloads.settle(stage.journal, asked, len(handles["whoami"].replicas()))
+        works.bring_up(*handles.values())
+        works.settle(handles["whoami"], entries)
         undo_later = undo.pop_all()
     with undo_later:
         stage.pause("deploy")
@@ -169,9 +167,8 @@ def healthy(
     """whoami with a health check."""
     with works.healthy() as spec, swarm.deploy(spec) as handle:
         with stage.steps("deploy whoami with a health check"):
-            swarm.wait(handle.running(), workloads.START, f"{handle.name} runs")
-            asked = workloads.targets(swarm, handle, works.identity, entries)
-            workloads.settle(stage.journal, asked, len(handle.replicas()))
+            works.bring_up(handle)
+            works.settle(handle, entries)
         yield handle
 
 
@@ -180,10 +177,8 @@ def flask(stage: Stage, swarm: Swarm, works: Workloads, entries: tuple[str, ...]
     """flask-redis over Redis."""
     with swarm.deploy(works.redis()) as redis, swarm.deploy(works.flask()) as handle:
         with stage.steps("deploy flask-redis"):
-            for one in (redis, handle):
-                swarm.wait(one.running(), workloads.START, f"{one.name} runs")
-            asked = workloads.targets(swarm, handle, "", entries)
-            workloads.settle(stage.journal, asked, len(handle.replicas()))
+            works.bring_up(redis, handle)
+            works.settle(handle, entries)
         yield handle
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from harness.clock import Deadline
 from harness.engine.spec import ServiceSpec
-from harness.journal import Journal
+from harness.judge.timeline import slowest_start
 from harness.model import Network
 from harness.probe import sampler
 from harness.probe.target import Target
@@ -60,6 +60,7 @@ class Workloads:
     def __init__(self, stage: Stage, swarm: Swarm, network: Network) -> None:
         self.ports = Ports(stage.settings.published_port)
         self._stage, self._swarm, self.network = stage, swarm, network
+        self._starts: dict[str, float] = {}
         self._images = stage.settings.images
 
     def whoami(self) -> ServiceSpec:
@@ -102,25 +103,50 @@ class Workloads:
         """What every whoami of this run calls itself."""
         return whoami.identity(self._stage.run)
 
+    def bring_up(self, *services: ServiceHandle) -> None:
+        """Wait until these services run, and measure how long their tasks take to start.
 
-def targets(swarm: Swarm, handle: ServiceHandle, identity: str, entries: tuple[str, ...]) -> list[Target]:
-    """The published port of a service on each of the nodes ``entries``."""
-    return [
-        Target(entry, swarm.address(entry), handle.port, service=handle.name, expect_name=identity)
-        for entry in entries
-    ]
+        Raises:
+            WaitTimeout: one does not within a minute.
+            RequestError: its image is not found.
+        """
+        with contextlib.ExitStack() as watching:
+            watches = [watching.enter_context(self._swarm.watch(service)) for service in services]
+            for service in services:
+                self._swarm.wait(service.running(), START, f"{service.name} runs")
+            for service, watch in zip(services, watches, strict=True):
+                watch.look()
+                self._starts[service.name] = slowest_start(watch.history())
 
+    def slowest_start(self, service: ServiceHandle) -> float:
+        """Seconds that the slowest task of the service took from scheduled to running when it was deployed.
 
-def settle(journal: Journal, asked: list[Target], replicas: int) -> None:
-    """Ask until every entry node has reached every replica once, or the time is up.
+        Raises:
+            KeyError: it was not brought up here.
+        """
+        return self._starts[service.name]
 
-    Tasks run a moment before gossip has told every node of them. What this sees is journaled and judged by
-    nobody; a swarm that never settles is judged by the traffic that follows, as it then is.
-    """
-    deadline = Deadline.after(_SETTLE, journal.clock)
-    while not deadline.passed:
-        traffic = sampler.burst(asked, replicas, journal=journal, give_up_after=2)
-        seen = [{one.replica for one in traffic.at(target.entry) if one.ok} for target in asked]
-        if all(len(replies) == replicas for replies in seen):
-            return
-        journal.clock.sleep(0.2)
+    def targets(self, service: ServiceHandle, entries: tuple[str, ...]) -> list[Target]:
+        """The published port of a service on each of the nodes ``entries``."""
+        identity = "" if service.name.endswith("flask") else self.identity
+        return [
+            Target(
+                entry, self._swarm.address(entry), service.port, service=service.name, expect_name=identity
+            )
+            for entry in entries
+        ]
+
+    def settle(self, service: ServiceHandle, entries: tuple[str, ...]) -> None:
+        """Ask until every entry node has reached every replica once, or the time is up.
+
+        Tasks run a moment before gossip has told every node of them. What this sees is journaled and judged
+        by nobody; a swarm that never settles is judged by the traffic that follows, as it then is.
+        """
+        journal, replicas = self._stage.journal, len(service.replicas())
+        asked, deadline = self.targets(service, entries), Deadline.after(_SETTLE, journal.clock)
+        while not deadline.passed:
+            traffic = sampler.burst(asked, replicas, journal=journal, give_up_after=2)
+            seen = [{one.replica for one in traffic.at(target.entry) if one.ok} for target in asked]
+            if all(len(replies) == replicas for replies in seen):
+                return
+            journal.clock.sleep(0.2)

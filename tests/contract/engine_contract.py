@@ -169,6 +169,10 @@ class EngineContract:
     ) -> None:
         """It says so; once the service and its tasks are gone the network can go, and goes once only."""
         network = engine.create_network(NetworkSpec(f"h-{run}-net", {RUN_LABEL: run}))
+        # the manager's allocator tells driver and subnets a moment after the network was made
+        until(
+            clock, lambda: engine.networks(f"{RUN_LABEL}={run}")[0].driver != "", "the network is allocated"
+        )
         (listed,) = engine.networks(f"{RUN_LABEL}={run}")
         assert (listed.id, listed.name, listed.driver) == (network, f"h-{run}-net", "overlay")
         service = engine.create_service(dataclasses.replace(spec, networks=(listed.name,)))

@@ -36,11 +36,13 @@ def healthy(the_lab: UmlLab, tmp_path_factory: pytest.TempPathFactory) -> Twice:
 
 def test_smoke_is_green_twice_in_a_row(the_lab: UmlLab, healthy: Twice) -> None:
     """Exit 0 and nothing on stderr, every promise of the profile upheld, nothing left but the reports."""
+    documents = [json.loads((run / "verdicts.json").read_text()) for run in healthy.box.runs()]
+    broken = [check for found in documents for check in found["checks"] if check["verdict"] != "upheld"]
+    assert [f"{check['id']}: {check['sentence']}" for check in broken] == []
     assert (healthy.first.code, healthy.first.err) == (0, "")
     assert (healthy.second.code, healthy.second.err) == (0, "")
     promised = {check.id for check in checks.of_profile("smoke")}
-    for run in healthy.box.runs():
-        found = json.loads((run / "verdicts.json").read_text())
+    for run, found in zip(healthy.box.runs(), documents, strict=True):
         assert found["verdict"] == "upheld"
         assert {check["id"] for check in found["checks"]} == promised
         assert all(check["verdict"] == "upheld" and check["sentence"] for check in found["checks"])
