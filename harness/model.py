@@ -67,7 +67,11 @@ class Attachment:
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """A task as the manager sees it; ``state`` and ``desired`` are the engine's words (``running``...)."""
+    """A task as the manager sees it; ``state`` and ``desired`` are the engine's words (``running``...).
+
+    Attributes:
+        since: when its state was last told (engine time, seconds since the epoch).
+    """
 
     id: str
     service: str
@@ -80,6 +84,7 @@ class Task:
     error: str = ""
     addresses: tuple[Attachment, ...] = ()
     exit_code: int | None = None
+    since: float = 0.0
 
     @property
     def running(self) -> bool:
@@ -107,7 +112,13 @@ class Port:
 
 @dataclasses.dataclass(frozen=True)
 class Service:
-    """A service as the manager sees it; ``replicas`` is None for global services and jobs."""
+    """A service as the manager sees it.
+
+    Attributes:
+        replicas: None for global services and jobs.
+        endpoint: ``vip`` or ``dnsrr``.
+        update: state of its last update (``updating``, ``completed``, ``rollback_paused``...), or empty.
+    """
 
     id: str
     name: str
@@ -116,11 +127,18 @@ class Service:
     ports: tuple[Port, ...] = ()
     vips: tuple[Attachment, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
+    endpoint: str = "vip"
+    update: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A network as the manager sees it."""
+    """A network as the manager sees it.
+
+    Attributes:
+        vnis: VXLAN network identifiers of an overlay network, one per subnet.
+        direct: whether its balancer returns answers directly (DSR): then there is no SNAT (moby#38300).
+    """
 
     id: str
     name: str
@@ -129,6 +147,9 @@ class Network:
     subnets: tuple[str, ...] = ()
     ingress: bool = False
     labels: tuple[tuple[str, str], ...] = ()
+    vnis: tuple[int, ...] = ()
+    encrypted: bool = False
+    direct: bool = False
 
 
 class Path(enum.StrEnum):

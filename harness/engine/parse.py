@@ -13,6 +13,7 @@ from harness.errors import Unmeasurable
 from harness.model import Attachment, Availability, Network, Node, Port, Role, Service, Task
 
 Raw = Mapping[str, Any]
+_DIRECT = "dsr"  # the overlay driver's option (libnetwork#2371)
 
 
 def version(raw: Raw, *, spoken: str) -> EngineVersion:
@@ -102,6 +103,8 @@ def service(raw: Raw) -> Service:
             if vip.get("Addr")
         ),
         labels=labels(spec.get("Labels")),
+        endpoint=(spec.get("EndpointSpec") or {}).get("Mode") or "vip",
+        update=(raw.get("UpdateStatus") or {}).get("State", ""),
     )
 
 
@@ -135,12 +138,14 @@ def task(raw: Raw) -> Task:
             for address in link.get("Addresses") or ()
         ),
         exit_code=container.get("ExitCode", 0) if ended and container else None,
+        since=timestamp(status.get("Timestamp", "")),
     )
 
 
 def network(raw: Raw) -> Network:
     """A network of ``GET /networks``."""
-    pools = (raw.get("IPAM") or {}).get("Config") or ()
+    pools, options = (raw.get("IPAM") or {}).get("Config") or (), raw.get("Options") or {}
+    vnis = str(options.get("com.docker.network.driver.overlay.vxlanid_list", ""))
     return Network(
         id=raw.get("Id") or raw.get("ID", ""),
         name=raw.get("Name", ""),
@@ -149,6 +154,9 @@ def network(raw: Raw) -> Network:
         subnets=tuple(pool["Subnet"] for pool in pools if pool.get("Subnet")),
         ingress=bool(raw.get("Ingress")),
         labels=labels(raw.get("Labels")),
+        vnis=tuple(int(word) for word in vnis.split(",") if word.isdecimal()),
+        encrypted="encrypted" in options,
+        direct=_DIRECT in options,
     )
 
 

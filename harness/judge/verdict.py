@@ -33,12 +33,19 @@ class UnknownVerdictError(HarnessError):
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """What a verdict or a finding is about; empty fields do not apply."""
+    """What a verdict or a finding is about; empty fields do not apply.
+
+    Attributes:
+        namespace: network namespace of the node, as named under ``/var/run/docker/netns``; ``host`` is its own.
+        address: of the task, VIP or peer in question.
+    """
 
     node: str = ""
     service: str = ""
     path: str = ""
     replica: str = ""
+    namespace: str = ""
+    address: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +57,9 @@ class Finding:
         sentence: what was expected and what was seen, with the numbers.
         modes: ids of failure modes it fits, such as ``B1``.
         remedy: what a person can do, or look at, next.
+        expected: what had to be there, ``seen``: what was there instead; both as the kernel would print it.
+        cause: what most likely made it so.
+        command: what a person types on the node to see it.
     """
 
     name: str
@@ -57,6 +67,10 @@ class Finding:
     sentence: str
     modes: tuple[str, ...] = ()
     remedy: str = ""
+    expected: str = ""
+    seen: str = ""
+    cause: str = ""
+    command: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TypeAlias
 
+from harness.evidence.mesh import HOST, Dump, KernelLook, Truth
 from harness.model import Attachment, Node, Path, Replica, Sample
 
 
@@ -254,6 +255,8 @@ Evidence: TypeAlias = (
     | History
     | Counter
     | Load
+    | KernelLook
+    | Truth
 )
 KINDS: dict[str, type] = {
     kind.__name__.lower(): kind
@@ -269,5 +272,32 @@ KINDS: dict[str, type] = {
         History,
         Counter,
         Load,
+        KernelLook,
+        Truth,
     )
 }
+__all__ = [
+    "HOST",
+    "KINDS",
+    "Balancers",
+    "Change",
+    "Cluster",
+    "Counter",
+    "Dump",
+    "Evidence",
+    "Fault",
+    "History",
+    "KernelLook",
+    "Link",
+    "Load",
+    "LoadCell",
+    "NameAnswer",
+    "Names",
+    "PortClosure",
+    "PortMatrix",
+    "RealServer",
+    "Roster",
+    "Traffic",
+    "Truth",
+    "VirtualServer",
+]

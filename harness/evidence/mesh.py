@@ -1,0 +1,69 @@
+"""Evidence of the third witness: what every node's kernel printed, and what the manager said around it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from harness.model import Network, Node, Service, Task
+
+HOST = ""  # the namespace of a node's own network
+
+
+@dataclasses.dataclass(frozen=True)
+class Dump:
+    """One thing that a node printed, as it printed it.
+
+    Attributes:
+        namespace: name under ``/var/run/docker/netns`` (``ingress_sbox``, ``lb_...``, ``1-...``, or a task's
+            sandbox); empty for the host's own network.
+        what: ``rules-legacy`` and ``rules-nft`` (``iptables-save -c``, all tables), ``ipvs``
+            (``/proc/net/ip_vs``), ``addr`` (``ip -j -d addr``), ``fdb`` (``bridge -j fdb``), ``neigh``
+            (``ip -j neigh``), ``route`` (``ip -j route``), ``sysctl`` (lines ``name = value``), ``facts`` (a
+            JSON object; host only).
+        text: empty where the node has nothing of it.
+        trouble: why it could not be read: then nothing follows from its absence.
+    """
+
+    node: str
+    namespace: str
+    what: str
+    text: str
+    trouble: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class KernelLook:
+    """What the kernels of all nodes that could be asked printed.
+
+    Attributes:
+        began: when the first node was asked, ``at``: when the last had answered (seconds, monotonic).
+        clocks: (hostname, seconds that its calendar is ahead of the manager's, as far as could be told).
+        missing: (hostname, reason) of nodes without a whole answer; ``skipped``: of nodes that take no tasks.
+    """
+
+    id: str
+    began: float
+    at: float
+    dumps: tuple[Dump, ...]
+    missing: tuple[tuple[str, str], ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
+    clocks: tuple[tuple[str, float], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Truth:
+    """What the manager said: all nodes, services, networks and tasks, at one moment.
+
+    Attributes:
+        at: seconds, monotonic; ``wall``: engine time of the same moment (seconds since the epoch).
+        data_port: UDP port of the swarm's data path.
+    """
+
+    id: str
+    at: float
+    wall: float
+    nodes: tuple[Node, ...]
+    services: tuple[Service, ...]
+    networks: tuple[Network, ...]
+    tasks: tuple[Task, ...]
+    data_port: int = 4789
