@@ -36,7 +36,7 @@ class Subject:
     """What a verdict or a finding is about; empty fields do not apply.
 
     Attributes:
-        namespace: network namespace of the node, as named under ``/var/run/docker/netns``; ``host`` is its own.
+        namespace: network namespace of the node, as named in ``/var/run/docker/netns``; ``host``: its own.
         address: of the task, VIP or peer in question.
     """
 
