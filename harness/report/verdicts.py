@@ -35,6 +35,8 @@ class About(_Part):
     service: str = ""
     path: str = ""
     replica: str = ""
+    namespace: str = ""
+    address: str = ""
 
     @property
     def text(self) -> str:
