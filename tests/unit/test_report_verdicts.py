@@ -52,7 +52,7 @@ def test_the_document_has_exactly_the_keys_of_schema_1(tmp_path: Path) -> None:
     assert data["verdict"] == "refuted"
     for check in data["checks"]:
         assert set(check) == KEYS
-        assert set(check["subject"]) == {"node", "service", "path", "replica"}
+        assert set(check["subject"]) == {"node", "service", "path", "replica", "namespace", "address"}
     assert data["skipped"] == [{"id": "node-loss.rejoined", "why": "swarm-worker1 has not healed"}]
 
 
