@@ -16,7 +16,7 @@ from harness.config import Limits
 from harness.evidence import Load
 from harness.journal import Claim, Saved
 from harness.judge.verdict import State
-from harness.report import latency, timeline
+from harness.report import latency, overview, timeline
 from harness.report.matrix import matrices
 from harness.report.summary import MARK, headline
 from harness.report.terminal import duration
@@ -39,7 +39,7 @@ def page(saved: Saved, found: Document) -> str:
     counts = headline(found).removeprefix(found.verdict).lstrip(" :")  # the banner says the verdict
     stories = timeline.stories(saved)
     latencies = latency.answered(saved)
-    pictures = [timeline.overview(saved), *(one.figure for one in stories), latency.histogram(latencies)]
+    pictures = [overview.overview(saved), *(one.figure for one in stories), latency.histogram(latencies)]
     figures = {one.id: one.plain() for one in pictures if one is not None}
     environment = saved.run.get("environment", {})
     loads = [one for one in saved.evidence.values() if isinstance(one, Load)]

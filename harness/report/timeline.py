@@ -8,7 +8,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from harness.evidence import Change, Cluster, Fault, History, Load, Traffic
+from harness.evidence import Change, Cluster, Fault, History, Traffic
 from harness.journal import Claim, Saved
 from harness.model import ENDED_STATES, Sample
 from harness.report.figures import (
@@ -26,7 +26,7 @@ from harness.report.figures import (
 
 BIN = 0.2  # s
 _BEFORE, _AFTER = 6.0, 4.0  # s shown around what happened
-_ROW, _LANE = 74, 21  # px
+_ROW, LANE = 74, 21  # px
 _CHARACTER = 0.0115  # width of a label's character, as a share of the picture when printed
 _COLOURS = {"running": "@ok", "ready": "@ok", "down": "@lost", "disconnected": "@lost", "unknown": "@lost"}
 
@@ -136,7 +136,7 @@ def _story(
     ]
     stacked = levels(places, widths)
     top = 30 + 15 * max(stacked, default=0)
-    heights = [_ROW] * len(traffic.entries) + ([max(1, len(lanes)) * _LANE] if lanes else [])
+    heights = [_ROW] * len(traffic.entries) + ([max(1, len(lanes)) * LANE] if lanes else [])
     height, domains = stack(heights, top=top)
     names_shown = [*lanes, *(f"via {entry}" for entry in traffic.entries)]
     base = layout(
@@ -266,56 +266,6 @@ def _shade(fault: Fault, zero: float, span: tuple[float, float]) -> Data:
         "fillcolor": "@shade",
         "line": {"width": 0},
     }
-
-
-def overview(saved: Saved) -> Figure | None:
-    """The whole run: requests per second, faults, and the steps; None if nothing carries a time."""
-    times = [float(one["t"]) for one in saved.records if isinstance(one.get("t"), int | float)]
-    steps = [
-        (str(one["name"]), float(one["t"]) - float(one["seconds"]), float(one["t"]), "@step")
-        for one in saved.of("phase")
-        if one["name"] not in {"all", "report"}
-    ]
-    if not times:
-        return None
-    faults = [one for one in saved.evidence.values() if isinstance(one, Fault)]
-    zero = min([*times, *(start for _, start, _, _ in steps)])
-    end = max(times)
-    loads = [
-        (f"load {'kept' if one.kept_alive else 'fresh'}", at - one.seconds, at, "@step")
-        for one, at in _loads(saved)
-    ]
-    broken = [(one.kind, one.began, one.ended or end, "@lost") for one in faults]
-    spans = sorted([*steps, *loads, *broken], key=lambda one: one[1])
-    lanes = list(dict.fromkeys(name for name, _, _, _ in spans))
-    height, domains = stack([90, max(1, len(lanes)) * _LANE], top=16)
-    base = layout("seconds since the run began", (0.0, round(end - zero, 1)), [*lanes, "requests/s"], top=16)
-    base["yaxis"] = counts_axis(domains[0])
-    base["annotations"].append(row_label("requests/s", domains[0]))
-    base["yaxis2"] = lanes_axis(lanes, domains[1])
-    samples = [one for kept in saved.evidence.values() if isinstance(kept, Traffic) for one in kept.samples]
-    lane: Data = {
-        "type": "bar",
-        "orientation": "h",
-        "yaxis": "y2",
-        "base": [round(start - zero, 2) for _, start, _, _ in spans],
-        "x": [round(max(0.15, until - start), 2) for _, start, until, _ in spans],
-        "y": [name for name, _, _, _ in spans],
-        "width": 0.72,
-        "marker": {"color": [colour for _, _, _, colour in spans], "line": {"width": 0}},
-        "customdata": [round(until - start, 2) for _, start, until, _ in spans],
-        "hovertemplate": "%{y}: %{customdata} s<extra></extra>",
-    }
-    return Figure("overview", height, (*bars(samples, zero, "y", width=1.0), lane), base)
-
-
-def _loads(saved: Saved) -> list[tuple[Load, float]]:
-    found = []
-    for record in saved.of("evidence"):
-        kept = saved.evidence.get(str(record.get("id")))
-        if isinstance(kept, Load):
-            found.append((kept, float(record["t"])))
-    return found
 
 
 def _hostnames(saved: Saved) -> dict[str, str]:

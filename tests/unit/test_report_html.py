@@ -21,6 +21,7 @@ from harness.report import html
 from harness.report.figures import levels
 from harness.report.latency import percentile
 from harness.report.matrix import matrices, matrix
+from harness.report.overview import overview
 from harness.report.timeline import bars, segments, stories
 from harness.report.verdicts import document
 from tests.saved_runs import HOSTILE, NODES, ScriptedClock, saved_run
@@ -266,3 +267,18 @@ def test_labels_that_would_overlap_stand_on_different_lines() -> None:
 def test_percentiles_are_nearest_rank(share: float, value: float) -> None:
     """A value that was really measured."""
     assert percentile([float(n) for n in range(1, 101)], share) == value
+
+
+def test_what_the_engine_told_stands_in_the_overview(tmp_path: Path) -> None:
+    """At its time, in a lane of its own, with names escaped."""
+    with Journal(tmp_path / "journal.jsonl", clock=ScriptedClock(10.0)) as log:
+        log.begin("run-1", checks=["cluster.leader"], target="lab")
+        log.clock.sleep(2.0)
+        states = {"state.old": "ready", "state.new": "down"}
+        log.write("event", type="node", action="update", id="n1", name="<worker>", attributes=states)
+    figure = overview(journal.load(tmp_path / "journal.jsonl"))
+
+    assert figure is not None
+    told = figure.data[-1]
+    assert (told["x"], told["y"]) == ([2.0], ["engine events"])
+    assert told["hovertext"] == ["node update &lt;worker&gt; ready -&gt; down"]
