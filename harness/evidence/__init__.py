@@ -167,7 +167,12 @@ class PortClosure:
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """A fault that was injected: began with its command, bit at ``proved`` (None: no proof that it bit)."""
+    """A fault that was injected: began with its command, bit at ``proved`` (None: no proof that it bit).
+
+    Attributes:
+        lasting: whether it held until it was undone at ``ended``; otherwise the swarm heals it by itself, and
+            ``ended`` is when it was no longer watched.
+    """
 
     id: str
     kind: str
@@ -176,6 +181,7 @@ class Fault:
     proved: float | None
     proof: str = ""
     ended: float | None = None
+    lasting: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

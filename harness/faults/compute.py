@@ -31,6 +31,7 @@ class KillTask:
     task: str
     container: str
     kind: str = "task-kill"
+    lasting: bool = False
 
     @property
     def subject(self) -> str:
@@ -53,6 +54,7 @@ class PowerOff:
     lab: Lab
     node: str
     kind: str = "power-off"
+    lasting: bool = True
 
     @property
     def subject(self) -> str:

@@ -26,6 +26,10 @@ class Breakage(Protocol):
     def subject(self) -> str:
         """What it is done to, such as a node's hostname or a task's id."""
 
+    @property
+    def lasting(self) -> bool:
+        """Whether it holds until it is undone; otherwise the swarm heals it by itself."""
+
     def begin(self) -> str:
         """Break it; returns what proves that it bit, empty when nothing does."""
 
@@ -54,7 +58,14 @@ def injected(breakage: Breakage, journal: Journal, *, gate: Callable[[str], None
     """
     gate("before")
     clock = journal.clock
-    fault = Fault(journal.new_id("fault"), breakage.kind, breakage.subject, clock.now(), None)
+    fault = Fault(
+        journal.new_id("fault"),
+        breakage.kind,
+        breakage.subject,
+        clock.now(),
+        None,
+        lasting=breakage.lasting,
+    )
     with contextlib.ExitStack() as undo:
         injection = Injection(fault)
         undo.callback(_finish, injection, breakage, journal)

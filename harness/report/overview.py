@@ -31,7 +31,10 @@ def overview(saved: Saved) -> Figure | None:
         (f"load {'kept' if one.kept_alive else 'fresh'}", at - one.seconds, at, "@step")
         for one, at in _loads(saved)
     ]
-    broken = [(one.kind, one.began, one.ended or end, "@lost") for one in faults]
+    broken = [
+        (one.kind, one.began, (one.ended or end) if one.lasting else one.proved or one.began, "@lost")
+        for one in faults
+    ]
     spans = sorted([*steps, *loads, *broken], key=lambda one: one[1])
     told = [one for one in saved.of("event") if isinstance(one.get("t"), int | float)]
     lanes = [*dict.fromkeys(name for name, _, _, _ in spans), *([EVENTS] if told else [])]

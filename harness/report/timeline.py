@@ -28,7 +28,7 @@ BIN = 0.2  # s
 _BEFORE, _AFTER = 6.0, 4.0  # s shown around what happened
 _ROW, LANE = 74, 21  # px
 _CHARACTER = 0.0115  # width of a label's character, as a share of the picture when printed
-_COLOURS = {"running": "@ok", "ready": "@ok", "down": "@lost", "disconnected": "@lost", "unknown": "@lost"}
+_COLOURS = {"running": "@ok", "down": "@lost", "disconnected": "@lost", "unknown": "@lost"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,7 +157,8 @@ def _story(
         base["shapes"].append(line)
         base["annotations"].append(label)
     for fault in faults:
-        base["shapes"].append(_shade(fault, zero, span))
+        if fault.lasting:
+            base["shapes"].append(_shade(fault, zero, span))
     figure = Figure(f"story-{number}", height, tuple(data), base)
     return Story(figure, title, len(traffic.samples), sum(lost.values()), tuple(lost.most_common()), claims)
 
@@ -217,7 +218,7 @@ def _lanes(drawn: Sequence[Segment], zero: float, yaxis: str, span: tuple[float,
         "y": [one.lane for one in shown],
         "width": 0.72,
         "marker": {
-            "color": [_COLOURS.get(one.state, "@starting") for one in shown],
+            "color": [_colour(one) for one in shown],
             "line": {"width": 1, "color": "@paper"},
         },
         "text": [html.escape(one.text) if one.end - one.start > wide else "" for one in shown],
@@ -232,6 +233,13 @@ def _lanes(drawn: Sequence[Segment], zero: float, yaxis: str, span: tuple[float,
     }
 
 
+def _colour(segment: Segment) -> str:
+    """A task that is ready waits, as during its restart delay; a node that is ready is well."""
+    if segment.state == "ready" and segment.lane.startswith("node "):
+        return "@ok"
+    return _COLOURS.get(segment.state, "@starting")
+
+
 def _marks(
     faults: Sequence[Fault],
     histories: Sequence[History],
@@ -243,7 +251,7 @@ def _marks(
     for fault in faults:
         what = html.escape(f"{fault.kind} {names.get(fault.subject, fault.subject)[:24]}")
         found[what, fault.began] = (fault.began - zero, f"<b>{what}</b>", "@lost")
-        if fault.ended is not None and fault.ended - fault.began > 1:
+        if fault.lasting and fault.ended is not None and fault.ended - fault.began > 1:
             found[what, fault.ended] = (fault.ended - zero, f"{html.escape(fault.kind)} undone", "@ink")
     for change in (one for history in histories for one in history.changes):
         if change.what == "node" and change.at - zero > 0:

@@ -17,6 +17,7 @@ class Scripted:
 
     kind = "scripted"
     subject = "thing"
+    lasting = True
 
     def __init__(self, done: list[str], proof: str = "it is gone", *, fails: bool = False) -> None:
         self.done, self.proof, self.fails = done, proof, fails
