@@ -359,6 +359,7 @@ def _service(fake: FakeService) -> Service:
         ports=spec.ports,
         vips=tuple(Attachment(network, f"10.{index}.0.2") for index, network in enumerate(fake.networks)),
         labels=tuple(sorted(spec.labels.items())),
+        endpoint=spec.endpoint,
     )
 
 

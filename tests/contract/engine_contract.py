@@ -98,6 +98,7 @@ class EngineContract:
         assert (listed.id, listed.name, listed.replicas) == (service, spec.name, 2)
         assert listed.ports == (Port(PORT, 80),)
         assert listed.vips
+        assert listed.endpoint == "vip"
 
         engine.remove_service(service)
         engine.remove_service(service)  # no effect the second time

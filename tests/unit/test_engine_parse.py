@@ -117,6 +117,30 @@ def test_a_service_with_ports_and_vips() -> None:
     assert young.ports == (Port(0, 80),)
 
 
+def test_a_service_says_how_it_is_found_and_how_its_update_went() -> None:
+    """``vip`` is what an engine means that says nothing."""
+    spec = {"Name": "web", "TaskTemplate": {}, "EndpointSpec": {"Mode": "dnsrr"}}
+    updated = parse.service({"ID": "s1", "Spec": spec, "UpdateStatus": {"State": "rollback_paused"}})
+    plain = parse.service({"ID": "s2", "Spec": {"Name": "db", "TaskTemplate": {}}, "UpdateStatus": None})
+
+    assert (updated.endpoint, updated.update) == ("dnsrr", "rollback_paused")
+    assert (plain.endpoint, plain.update) == ("vip", "")
+
+
+def test_an_overlay_network_tells_its_vxlan_identifiers() -> None:
+    """One per subnet; encryption and direct return are options that need no value."""
+    options = {
+        "com.docker.network.driver.overlay.vxlanid_list": "4097,4098",
+        "encrypted": "",
+        "dsr": "",
+    }
+    network = parse.network({"Id": "net1", "Name": "web", "Driver": "overlay", "Options": options})
+    plain = parse.network({"Id": "net2", "Name": "db", "Options": None})
+
+    assert (network.vnis, network.encrypted, network.direct) == ((4097, 4098), True, True)
+    assert (plain.vnis, plain.encrypted, plain.direct) == ((), False, False)
+
+
 def test_a_global_service_has_no_number_of_replicas() -> None:
     """None is not zero."""
     spec = {"Name": "web", "TaskTemplate": {}, "Mode": {"Global": {}}}
