@@ -13,7 +13,10 @@ _PACKAGES = ("harness", "harness.inside", "harness.inside.scripts")
 _MODULES = (
     "datapath",
     "dns",
+    "facts",
     "host",
+    "kernel",
+    "nft",
     "overlay",
     "tables",
     "web",

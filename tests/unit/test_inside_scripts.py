@@ -64,7 +64,7 @@ def test_scripts_need_nothing_but_the_standard_library(path: Path) -> None:
     assert all(name.startswith("harness.inside.scripts") for name in outside)
 
 
-@pytest.mark.parametrize("script", ["host", "overlay"])
+@pytest.mark.parametrize("script", ["host", "kernel", "overlay"])
 def test_a_bundle_is_small_the_same_every_time_and_whole(script: str) -> None:
     """It fits a swarm config, needs no zlib, and holds every script of the folder."""
     data = bundle.pack(script)
@@ -78,10 +78,11 @@ def test_a_bundle_is_small_the_same_every_time_and_whole(script: str) -> None:
     assert names >= {path.name for path in FOLDER.glob("*.py")}
 
 
-def test_a_bundle_runs_as_one_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("script", ["host", "kernel"])
+def test_a_bundle_runs_as_one_file(script: str, tmp_path: Path) -> None:
     """Python runs it as it runs on a node, and it tells of what it cannot do instead of dying silently."""
     job = tmp_path / "job.py"
-    job.write_bytes(bundle.pack("host"))
+    job.write_bytes(bundle.pack(script))
     args = {
         "peers": [],
         "data_port": 4789,
@@ -89,7 +90,7 @@ def test_a_bundle_runs_as_one_file(tmp_path: Path) -> None:
         "requests": [],
         "timeout": 0.2,
         "listen": 0.1,
-        "bound": 1.0,
+        "bound": 5.0 if script == "kernel" else 1.0,
     }
     env = {"HARNESS_NODE": "n1", "HARNESS_TASK": "t1", "HARNESS_ARGS": json.dumps(args)}
 
@@ -98,6 +99,7 @@ def test_a_bundle_runs_as_one_file(tmp_path: Path) -> None:
     )
 
     found = assemble(done.out.splitlines())
+    assert found["n1"].complete
     assert found["n1"].of("hello")[0]["kernel"] == os.uname().release
 
 

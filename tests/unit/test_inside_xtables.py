@@ -1,8 +1,8 @@
 """Legacy tables as the kernel keeps them, read as ``iptables-legacy-save -c`` prints them.
 
 ``tests/data/legacy_tables.json`` holds what iptables-legacy 1.8.9 made of rules. Those ``from`` the
-``kernel`` were read back from Linux 6.18, those from the ``tool`` were caught on their way to a kernel without
-``xt_ipvs``. Names that begin with ``lab`` are tables of a lab's node; the text is the tool's own.
+``kernel`` were read back from Linux 6.18, those from the ``tool`` were caught on their way to a kernel
+without ``xt_ipvs``. Names that begin with ``lab`` are tables of a lab's node; the text is the tool's own.
 """
 
 from __future__ import annotations
