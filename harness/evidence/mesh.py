@@ -16,10 +16,11 @@ class Dump:
     Attributes:
         namespace: name under ``/var/run/docker/netns`` (``ingress_sbox``, ``lb_...``, ``1-...``, or a task's
             sandbox); empty for the host's own network.
-        what: ``rules-legacy`` and ``rules-nft`` (``iptables-save -c``, all tables), ``ipvs``
-            (``/proc/net/ip_vs``), ``addr`` (``ip -j -d addr``), ``fdb`` (``bridge -j fdb``), ``neigh``
-            (``ip -j neigh``), ``route`` (``ip -j route``), ``sysctl`` (lines ``name = value``), ``facts`` (a
-            JSON object; host only).
+        what: ``rules-legacy`` and ``rules-nft`` (``iptables-save -c``, all tables; what no reader knows is
+            marked ``[unknown]``, tables of nf_tables that are not those of iptables are named in a comment),
+            ``ipvs`` (``/proc/net/ip_vs``), ``addr`` (``ip -j -d addr``), ``fdb`` (``bridge -j fdb``),
+            ``neigh`` (``ip -j -d neigh``), ``route`` (``ip -j -d route``), ``sysctl`` (lines
+            ``name = value``), ``facts`` (a JSON object; host only).
         text: empty where the node has nothing of it.
         trouble: why it could not be read: then nothing follows from its absence.
     """

@@ -10,7 +10,22 @@ from harness.errors import Unmeasurable
 
 LARGEST = 500_000  # bytes that a swarm config may have on every engine
 _PACKAGES = ("harness", "harness.inside", "harness.inside.scripts")
-_MODULES = ("datapath", "dns", "host", "overlay", "tables", "web", "wire", "xtables")
+_MODULES = (
+    "datapath",
+    "dns",
+    "facts",
+    "host",
+    "kernel",
+    "nft",
+    "overlay",
+    "tables",
+    "web",
+    "wire",
+    "xtables",
+    "xtmatch",
+    "xtsave",
+    "xtwords",
+)
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip's first date: the same scripts give the same bytes
 
 

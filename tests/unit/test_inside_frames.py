@@ -99,7 +99,16 @@ def test_garbage_gives_no_frame_and_no_error(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("n", -1), ("n", True), ("n", 10**9), ("at", float("nan")), ("at", "1"), ("node", 3), ("kind", None)],
+    [
+        ("n", -1),
+        ("n", True),
+        ("n", 10**9),
+        ("at", float("nan")),
+        ("at", 10**400),
+        ("at", "1"),
+        ("node", 3),
+        ("kind", None),
+    ],
 )
 def test_a_record_with_a_wrong_field_is_left_out(key: str, value: object) -> None:
     """Each of the fields that order and place a record must be of its kind."""

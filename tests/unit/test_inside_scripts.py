@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from harness import shell
 from harness.inside import bundle, scripts
 from harness.inside.frames import assemble
-from harness.inside.scripts import dns, host, overlay, tables, web, xtables
+from harness.inside.scripts import dns, host, overlay, tables, web
 
 FOLDER = Path(scripts.__file__).parent
 
@@ -42,7 +42,7 @@ MANGLE = """\
 *mangle
 :PREROUTING ACCEPT [0:0]
 -A PREROUTING -p tcp -m tcp --dport 8080 -j MARK --set-xmark 0x100/0xffffffff
--A INPUT -d 10.0.1.2/32 -j MARK --set-xmark 0x101/0xffffffff
+[7:420] -A INPUT -d 10.0.1.2/32 -j MARK --set-xmark 0x101/0xffffffff
 -A INPUT -d 10.0.1.4/32 -i eth0 -j MARK --set-mark 0x102
 -A POSTROUTING -p udp -j MARK --set-xmark 0x9/0xffffffff
 COMMIT
@@ -64,7 +64,7 @@ def test_scripts_need_nothing_but_the_standard_library(path: Path) -> None:
     assert all(name.startswith("harness.inside.scripts") for name in outside)
 
 
-@pytest.mark.parametrize("script", ["host", "overlay"])
+@pytest.mark.parametrize("script", ["host", "kernel", "overlay"])
 def test_a_bundle_is_small_the_same_every_time_and_whole(script: str) -> None:
     """It fits a swarm config, needs no zlib, and holds every script of the folder."""
     data = bundle.pack(script)
@@ -78,10 +78,11 @@ def test_a_bundle_is_small_the_same_every_time_and_whole(script: str) -> None:
     assert names >= {path.name for path in FOLDER.glob("*.py")}
 
 
-def test_a_bundle_runs_as_one_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("script", ["host", "kernel"])
+def test_a_bundle_runs_as_one_file(script: str, tmp_path: Path) -> None:
     """Python runs it as it runs on a node, and it tells of what it cannot do instead of dying silently."""
     job = tmp_path / "job.py"
-    job.write_bytes(bundle.pack("host"))
+    job.write_bytes(bundle.pack(script))
     args = {
         "peers": [],
         "data_port": 4789,
@@ -89,7 +90,7 @@ def test_a_bundle_runs_as_one_file(tmp_path: Path) -> None:
         "requests": [],
         "timeout": 0.2,
         "listen": 0.1,
-        "bound": 1.0,
+        "bound": 5.0 if script == "kernel" else 1.0,
     }
     env = {"HARNESS_NODE": "n1", "HARNESS_TASK": "t1", "HARNESS_ARGS": json.dumps(args)}
 
@@ -98,6 +99,7 @@ def test_a_bundle_runs_as_one_file(tmp_path: Path) -> None:
     )
 
     found = assemble(done.out.splitlines())
+    assert found["n1"].complete
     assert found["n1"].of("hello")[0]["kernel"] == os.uname().release
 
 
@@ -128,69 +130,6 @@ def test_marks_are_read_from_what_iptables_save_prints() -> None:
         ["vip", "10.0.1.2", 0x101],
         ["vip", "10.0.1.4", 0x102],
     ]
-
-
-def _entry(*, dst: str = "", match: bytes = b"", target: bytes) -> bytes:
-    """A struct ipt_entry with its match and target."""
-    address = socket.inet_aton(dst) if dst else bytes(4)
-    mask = b"\xff" * 4 if dst else bytes(4)
-    ip = bytes(4) + address + bytes(4) + mask + bytes(68)
-    at = 112 + len(match)
-    return ip + struct.pack("=IHHI", 0, at, at + len(target), 0) + bytes(16) + match + target
-
-
-def _wrap(name: bytes, revision: int, data: bytes) -> bytes:
-    return struct.pack("=H29sB", 32 + len(data), name, revision) + data
-
-
-_ACCEPT = _wrap(b"", 0, struct.pack("=iI", -2, 0))
-_PORT = _wrap(b"tcp", 0, struct.pack("=HHHH8x", 0, 65535, 8080, 8080))
-
-
-def _mark(mark: int) -> bytes:
-    return _wrap(b"MARK", 2, struct.pack("=II", mark, 0xFFFFFFFF))
-
-
-def _table() -> tuple[bytes, list[int]]:
-    """PREROUTING marks port 8080, INPUT marks a VIP, OUTPUT another; each chain has its policy."""
-    chains = [
-        [_entry(match=_PORT, target=_mark(0x100))],
-        [_entry(dst="10.0.1.2", target=_mark(0x101)), _entry(target=_mark(0x999))],
-        [],
-        [_entry(dst="10.0.1.3", target=_mark(0x102))],
-        [_entry(dst="10.0.1.9", target=_mark(0x103))],
-    ]
-    blob = b""
-    hooks = []
-    for chain in chains:
-        hooks.append(len(blob))
-        blob += b"".join(chain) + _entry(target=_ACCEPT)
-    return blob, hooks
-
-
-def test_marks_are_read_from_legacy_tables_as_the_kernel_keeps_them() -> None:
-    """The chain of a rule is known by where the hooks begin; a rule without a full address is no VIP's."""
-    assert xtables.parse(*_table()) == [
-        ["port", "8080", 0x100],
-        ["vip", "10.0.1.2", 0x101],
-        ["vip", "10.0.1.3", 0x102],
-    ]
-
-
-@settings(deadline=None, max_examples=60)
-@given(st.integers(0, 2000), st.integers(0, 255))
-def test_a_malformed_legacy_table_is_an_error_and_no_crash(at: int, value: int) -> None:
-    """A byte changed anywhere gives rows or a ValueError, never anything else, and always ends."""
-    blob, hooks = _table()
-    place = at % len(blob)
-    changed = blob[:place] + bytes((value,)) + blob[place + 1 :]
-
-    try:
-        rows = xtables.parse(changed, hooks)
-    except ValueError as error:
-        assert "malformed" in str(error)  # noqa: PT017  either way is right
-    else:
-        assert all(len(row) == 3 for row in rows)
 
 
 def test_the_answer_names_the_replica() -> None:

@@ -13,14 +13,16 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from harness.inside.scripts import xtables
 from harness.inside.scripts.wire import Wire
 
 T = TypeVar("T")
 FOLDER = "/var/run/docker/netns"
 _CLONE_NEWNET = 0x40000000
-_PORT_RULE = re.compile(r"^-A PREROUTING .*--dport (\d+) .*-j MARK --set-x?mark (0x[0-9a-f]+)")
-_VIP_RULE = re.compile(r"^-A (?:INPUT|OUTPUT) -d ([0-9.]+)(?:/32)? .*-j MARK --set-x?mark (0x[0-9a-f]+)")
+_COUNTS = r"^(?:\[\d+:\d+\] )?"
+_PORT_RULE = re.compile(_COUNTS + r"-A PREROUTING .*--dport (\d+) .*-j MARK --set-x?mark (0x[0-9a-f]+)")
+_VIP_RULE = re.compile(
+    _COUNTS + r"-A (?:INPUT|OUTPUT) -d ([0-9.]+)(?:/32)? .*-j MARK --set-x?mark (0x[0-9a-f]+)"
+)
 _CHUNK = 100  # real servers in one row, so that a row stays far below a log line's length
 
 
@@ -60,7 +62,9 @@ def enter(namespace: str) -> None:
         if own is not None:
             own(handle, _CLONE_NEWNET)
         else:
-            xtables.call("setns", handle, _CLONE_NEWNET)
+            from harness.inside.scripts.xtables import call  # noqa: PLC0415  most Pythons need it not
+
+            call("setns", handle, _CLONE_NEWNET)
     finally:
         os.close(handle)
 
@@ -126,8 +130,10 @@ def read_marks() -> tuple[list[list[object]], str, str]:
     """
     why = ""
     if "mangle" in read_proc("ip_tables_names").split():
+        from harness.inside.scripts import xtables, xtsave  # noqa: PLC0415  most kernels have no such table
+
         try:
-            rows = xtables.marks()
+            rows = parse_rules(xtsave.save(xtables.read("mangle")))
         except (OSError, ImportError, ValueError) as error:
             why = f"no reader for the legacy tables: {error}"
         else:
