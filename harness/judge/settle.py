@@ -27,13 +27,11 @@ class Settled:
     Attributes:
         requests: even ones, from then to the end.
         needed: requests that this must be to count.
-        counts: of these requests by replica, where random choice is judged.
     """
 
     since: float | None
     requests: int
     needed: int
-    counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 @judge
@@ -55,8 +53,8 @@ def even_again(
     where a replica is missing). Elsewhere, at random choice: since every replica has answered, nothing was
     lost, and the answers from the end backwards give no evidence against equal chances
     (:mod:`harness.judge.chance`, which holds wherever it begins); the sentence states between what bounds the
-    shares lie then. Refuted there only for what came later than ``within``: a request lost, or evidence that
-    suffices for the budget.
+    shares of later than ``within`` lie. Refuted there only for what came later than ``within``: a request
+    lost, or evidence that suffices for the budget.
 
     Args:
         traffic: open loop, fresh connections, until well after ``since + within``.
@@ -87,7 +85,8 @@ def even_again(
     worst = max((value for value in took.values() if value is not None), default=0.0)
     exact = sum(entry.table is not None and entry.table.exact for entry in every)
     requests = [one.requests for one in settled.values()]
-    shares = {node: bounds(one.counts.values(), doubt) for node, one in settled.items() if any(one.counts)}
+    late = [_after(entry, since + within) for entry in every if not _exact(entry)]
+    shares = {one.node: bounds(one.counts.values(), doubt) for one in late if one.answered}
     return conclude(
         parts,
         f"all {count(len(every), 'entry node')} even over {count(len(roster.replicas), 'replica')} again "
@@ -158,8 +157,8 @@ def _supported(shares: Mapping[str, tuple[float, float]], confidence: float) -> 
         return ""
     low, high = min(low for low, _ in shares.values()), max(high for _, high in shares.values())
     return (
-        f"; random-choice rule for {len(shares)}: no rr read there; every share {fair.span(low, high)} with "
-        f"{fair.percent(confidence)} confidence"
+        f"; random-choice rule for {len(shares)}: no rr read there; every share {fair.span(low, high)} later "
+        f"than the bound, with {fair.percent(confidence)} confidence"
     )
 
 
@@ -203,24 +202,22 @@ def _by_chance(entry: Entry, alarm: float, miss: float) -> Settled:
     if len(firsts) < replicas:
         return Settled(None, len(good), needed)
     good = good[max(0, max(firsts.values()) - replicas + 1) :]
-    good, counts = _from_the_end(good, tuple(entry.counts), alarm)
-    return Settled(good[0].began if good else None, len(good), needed, counts)
+    good = _from_the_end(good, tuple(entry.counts), alarm)
+    return Settled(good[0].began if good else None, len(good), needed)
 
 
-def _from_the_end(
-    samples: tuple[Sample, ...], names: tuple[str, ...], alarm: float
-) -> tuple[tuple[Sample, ...], Mapping[str, int]]:
-    """The longest end of ``samples`` with no shorter end that speaks against equal chances; its counts.
+def _from_the_end(samples: tuple[Sample, ...], names: tuple[str, ...], alarm: float) -> tuple[Sample, ...]:
+    """The longest end of ``samples`` with no shorter end that speaks against equal chances.
 
-    The end that is truly even is cut with chance at most ``alarm``, however long it is (Ville, last first).
+    The end that is truly even is cut with chance at most ``alarm``, however long it is (Ville, last first);
+    of what was uneven before, the evidence cuts most and not all.
     """
     odds = Odds(names)
     for index in range(len(samples) - 1, -1, -1):
         odds.see(samples[index].replica)
         if odds.highest >= -math.log(alarm):
-            odds.counts[samples[index].replica] -= 1
-            return samples[index + 1 :], odds.counts
-    return samples, odds.counts
+            return samples[index + 1 :]
+    return samples
 
 
 def _not_even(entry: Entry, told: str) -> Finding:
