@@ -110,9 +110,9 @@ def in_turns(entry: Entry, terms: Terms) -> bool:
 
 def skewed(entry: Entry, trial: Trial) -> Part:
     """The refuted part, which names the replica that is furthest from its share."""
-    fair = trial.total / len(trial.counts)
-    replica = max(trial.counts, key=lambda name: (abs(trial.counts[name] - fair), name))
-    told = f"{trial.counts[replica]} of {trial.total} answers for one of {len(trial.counts)} replicas"
+    counts, share = trial.counts, trial.total / len(trial.counts)
+    replica = max(counts, key=lambda name: (abs(counts[name] - share), name))
+    told = f"{counts[replica]} of {trial.total} answers for one of {len(counts)} replicas"
     why = f"with equal chances so with at most {pvalue(trial):.1g}, budget {trial.alarm:.1g}"
     return bad(f"{entry.node}: {told}", uneven(entry, why, replica))
 
@@ -130,8 +130,7 @@ def uneven(entry: Entry, why: str, replica: str = "") -> Finding:
 
 def numbers(entry: Entry, terms: Terms) -> dict[str, Any]:
     """Bounds of all shares at random choice, and the chance of such answers; nothing for round robin."""
-    exact = entry.table is not None and entry.table.exact
-    if exact or not entry.answered:
+    if not entry.answered or (entry.table and entry.table.exact):
         return {"share": []}
     low, high = bounds(entry.counts.values(), terms.doubt)
     return {"share": [round(low, 4), round(high, 4)], "chance": pvalue(try_all(entry, terms))}
@@ -140,9 +139,9 @@ def numbers(entry: Entry, terms: Terms) -> dict[str, Any]:
 def told(every: Sequence[Entry], terms: Terms) -> str:
     """What an upheld sentence says of entries where no ``rr`` was read."""
     chosen = [entry for entry in every if entry.answered and not (entry.table and entry.table.exact)]
-    turning = [entry for entry in chosen if in_turns(entry, terms)]
-    by_chance = [bounds(one.counts.values(), terms.doubt) for one in chosen if one not in turning]
-    pieces = [f"answers in strict turns at {len(turning)}"] if turning else []
+    rest = [entry for entry in chosen if not in_turns(entry, terms)]
+    by_chance = [bounds(one.counts.values(), terms.doubt) for one in rest]
+    pieces = [f"answers in strict turns at {len(chosen) - len(rest)}"] if len(rest) < len(chosen) else []
     if by_chance:
         low, high = min(low for low, _ in by_chance), max(high for _, high in by_chance)
         pieces.append(

@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,7 +48,7 @@ def test_the_evidence_is_scipys_ratio_of_likelihoods(counts: list[int]) -> None:
     total, replicas = sum(counts), len(counts)
     fair = multinomial.logpmf(counts, total, [1 / replicas] * replicas)
     parts = [
-        dirichlet_multinomial.logpmf(counts, [width] * replicas, [total])[0] - fair
+        float(dirichlet_multinomial.logpmf(counts, [width] * replicas, np.array(total))) - fair
         for width in chance.CONCENTRATIONS
     ]
     missing = counts.count(0) / replicas * (replicas / (replicas - 1)) ** total

@@ -87,6 +87,20 @@ def test_turns_of_random_choice_are_as_rare_as_promised(replicas: int, answers: 
     assert stats.turns_by_chance(replicas, answers) == pytest.approx(turns / len(orders))
 
 
+def test_the_sizes_and_rates_that_are_documented_are_the_codes() -> None:
+    """The page's tables were written by the benchmark, with every promise kept, and by this plan."""
+    page = (ROOT / "docs" / "statistics.md").read_text()
+    sizes = [
+        f"| {replicas} | {stats.sample_size(replicas, entries=3)} | "
+        f"{stats.sample_size(replicas, entries=3, margin=0.2)} |"
+        for replicas in (2, 3, 6, 10, 20, 50, 100)
+    ]
+
+    assert [line for line in sizes if line not in page] == []
+    assert "promises broken: 0; arrays and judges agree: yes" in page
+    assert page.count("of 10000 | kept |") > 50
+
+
 def test_the_budget_adds_up() -> None:
     """All rules of a run, at all entry nodes, spend no more than it may; so do a sentence's intervals."""
     entries, replicas = 5, 7
