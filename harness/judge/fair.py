@@ -247,4 +247,4 @@ def extremes(counts: Mapping[str, int]) -> str:
 
 def pvalue(trial: Trial) -> float:
     """The chance, at most, that equal chances ever give such evidence."""
-    return float(f"{math.exp(-trial.highest):.2g}")
+    return float(f"{math.exp(-min(trial.highest, 700.0)):.2g}")
