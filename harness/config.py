@@ -48,6 +48,12 @@ class Limits(_Section):
     load_p99: Seconds = Field(1.0, description="99th percentile of latency under load")
     false_alarm: float = Field(1e-6, gt=0, lt=1, description="chance of a false alarm per run, all checks")
     miss: float = Field(1e-3, gt=0, lt=1, description="chance to miss a fault per entry node")
+    share_margin: float = Field(
+        0.2, gt=0, lt=1, description="at random choice, shares this much off the fair one count as equal"
+    )
+    share_confidence: float = Field(
+        0.99, gt=0, lt=1, description="confidence that all shares of a sentence lie where it says"
+    )
 
 
 class Images(_Section):

@@ -46,7 +46,16 @@ def test_the_spread_is_even_again_over_the_survivors(lose_worker, limits, promis
     """And how long it took from the moment the last task ran elsewhere."""
     scene, _ = lose_worker
 
-    verdict = even_again(scene.traffic, scene.after, scene.tables, scene.healed, within=limits.even_again)
+    verdict = even_again(
+        scene.traffic,
+        scene.after,
+        scene.tables,
+        scene.healed,
+        within=limits.even_again,
+        false_alarm=limits.false_alarm,
+        miss=limits.miss,
+        confidence=limits.share_confidence,
+    )
     promise("node-loss.even-again", verdict)
 
 

@@ -64,7 +64,16 @@ def test_the_spread_is_even_again_over_the_new_replicas(service, kill_one, limit
     """And how long it took from the moment the replacement ran."""
     scene = kill_one(service)
 
-    verdict = even_again(scene.traffic, scene.after, scene.tables, scene.healed, within=limits.even_again)
+    verdict = even_again(
+        scene.traffic,
+        scene.after,
+        scene.tables,
+        scene.healed,
+        within=limits.even_again,
+        false_alarm=limits.false_alarm,
+        miss=limits.miss,
+        confidence=limits.share_confidence,
+    )
     promise("task-kill.even-again", verdict)
 
 

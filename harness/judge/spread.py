@@ -6,14 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.evidence import Balancers, Roster, Traffic
-from harness.judge import stats
+from harness.judge import budget, fair, stats
 from harness.judge.symptoms import Entry, diagnose, entries
-from harness.judge.verdict import Finding, Subject, Verdict, judge, unknown
+from harness.judge.verdict import Subject, Verdict, judge, unknown
 from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed, witness
 
 _LOSSES = frozenset({"dead-backend-at-entry", "requests-lost-at-entry"})  # not a matter of coverage
 _TWO = 2
-_DOUBT = 1e-3  # chance that a true share lies outside the bounds that the numbers give
 
 
 @judge
@@ -37,12 +36,12 @@ def covered(
         periods: full periods that suffice where ``rr`` was read.
     """
     every = entries(traffic, roster, balancers)
-    budget = _budget(false_alarm, len(every))
+    alarm = budget.alarm(false_alarm, len(every))
 
     def look(entry: Entry) -> Part:
         wrong = tuple(one for one in diagnose(entry, every) if one.name not in _LOSSES)
         answers, replicas = len(entry.answered), len(roster.replicas)
-        if entry.unseen and not entry.dead and not entry.foreign and not _surely_unseen(entry, budget):
+        if entry.unseen and not entry.dead and not entry.foreign and not _surely_unseen(entry, alarm):
             return _untold(entry)
         if wrong:
             return bad(listed([one.sentence for one in wrong], "; "), *wrong)
@@ -64,12 +63,17 @@ def even(
     miss: float = 1e-3,
     false_alarm: float = 1e-6,
     periods: int = 4,
+    margin: float = 0.2,
+    confidence: float = 0.99,
 ) -> Verdict:
     """Every replica gets its share of the connections, through every entry node, and none is lost.
 
-    Where ``rr`` was read in this run: counts differ by at most 1 and the sequence is periodic. If others'
-    connections took a turn in between (the order is round robin with single gaps), or where no ``rr`` was
-    read, the random-choice judge: every replica seen, and exact binomial tails within the budget.
+    Where ``rr`` was read in this run: counts differ by at most 1 and the sequence is periodic. Where no
+    ``rr`` was read, the random-choice rule, whenever the traffic was stopped: refuted when the evidence
+    against equal chances suffices for the budget and the margin is not shown; upheld when every replica's
+    interval lies within the margin, or the answers came in strict turns; else unknown. If others' connections
+    took a turn in between (the order is round robin with single gaps), the order shows the turns, and the
+    rule can refute only.
 
     Args:
         traffic: fresh connections, sequential per entry node.
@@ -78,13 +82,23 @@ def even(
         miss: chance to miss a fault per entry node.
         false_alarm: chance of a false alarm per run, split over claims and entry nodes.
         periods: full periods that each entry node must have been asked.
+        margin: relative: at random choice, shares from ``1 - margin`` to ``1 + margin`` of the fair one count
+            as equal.
+        confidence: that all shares, of every replica through every entry node, lie where the sentence says.
     """
     every = entries(traffic, roster, balancers)
-    budget = _budget(false_alarm, len(every))
+    terms = fair.Terms.of(
+        len(roster.replicas),
+        len(every),
+        false_alarm=false_alarm,
+        miss=miss,
+        margin=margin,
+        confidence=confidence,
+    )
 
     def look(entry: Entry) -> Part:
         wrong = diagnose(entry, every)
-        if entry.lost or entry.foreign or (wrong and _surely_unseen(entry, budget)):
+        if entry.lost or entry.foreign or (wrong and _surely_unseen(entry, terms.alarm)):
             told = listed([one.sentence for one in wrong], "; ")
             return bad(told or f"{entry.node}: {entry.shares()}", *wrong)
         if entry.unseen:
@@ -96,10 +110,10 @@ def even(
                 f"{entry.node}: {len(entry.answered)} answers, {least} needed for "
                 f"{count(replicas, 'replica')}"
             )
-        return _rule(entry, budget)
+        return _rule(entry, terms)
 
     good = "each of {entries} gives all {replicas} an equal share ({requests} per entry node; {rule})"
-    return _spread(traffic, roster, every, look, good)
+    return _spread(traffic, roster, every, look, good, terms)
 
 
 @judge
@@ -147,61 +161,35 @@ def _untold(entry: Entry) -> Part:
     )
 
 
-def _rule(entry: Entry, budget: float) -> Part:
+def _rule(entry: Entry, terms: fair.Terms) -> Part:
     counts = entry.counts
     if entry.table is None or not entry.table.exact:
-        return _by_chance(entry, budget)
+        return fair.judged(entry, terms)
     order = [one.replica for one in entry.answered]
     apart = max(counts.values()) - min(counts.values())
     if apart <= 1 and stats.periodic(order, len(counts)):
         return GOOD
     if stats.skipped(order, len(counts)):
-        return _by_chance(entry, budget)
+        return fair.suspicious(entry, terms)
     if apart <= 1:
         return blind(
             f"{entry.node}: {count(len(order), 'answer')} differ by at most 1, but do not come in turns "
             f"of {len(counts)}: connections of others, or no round robin"
         )
     return bad(
-        f"{entry.node}: {_extremes(counts)} of {len(order)} answers",
-        _uneven(entry, f"round robin allows a difference of 1, seen {apart}"),
+        f"{entry.node}: {fair.extremes(counts)} of {len(order)} answers",
+        fair.uneven(entry, f"round robin allows a difference of 1, seen {apart}"),
     )
 
 
-def _by_chance(entry: Entry, budget: float) -> Part:
-    replica, chance = stats.uneven(entry.counts)
-    if chance > budget:
-        return GOOD
-    told = f"{entry.counts[replica]} of {len(entry.answered)} answers for one of {len(entry.counts)} replicas"
-    return bad(f"{entry.node}: {told}", _uneven(entry, f"chance {chance:.1g}, budget {budget:.1g}", replica))
-
-
-def _uneven(entry: Entry, why: str, replica: str = "") -> Finding:
-    return Finding(
-        "uneven-at-entry",
-        entry.subject(replica),
-        f"{entry.node}: {_extremes(entry.counts)} of {len(entry.answered)} answers; {why}",
-        ("B4",),
-        f"on {entry.node}, look at the weights in /proc/net/ip_vs, and who else connects to the port",
-    )
-
-
-def _extremes(counts: dict[str, int]) -> str:
-    return f"between {min(counts.values())} and {max(counts.values())} per replica"
-
-
-def _budget(false_alarm: float, nodes: int) -> float:
-    return false_alarm / stats.CLAIMS / max(1, nodes)
-
-
-def _surely_unseen(entry: Entry, budget: float) -> bool:
+def _surely_unseen(entry: Entry, alarm: float) -> bool:
     """Whether so many answers without a replica are no matter of chance."""
     if entry.dead or (entry.unseen and entry.lost):
         return True
     replicas, answers = len(entry.live or ()), len(entry.answered)
     if entry.table is not None and entry.table.exact:
         return bool(entry.unseen) and answers >= _TWO * replicas
-    return bool(entry.unseen) and stats.unseen_chance(replicas, answers) <= budget
+    return bool(entry.unseen) and stats.unseen_chance(replicas, answers) <= alarm
 
 
 def _least(entry: Entry, replicas: int, *, miss: float, periods: int) -> int:
@@ -211,7 +199,12 @@ def _least(entry: Entry, replicas: int, *, miss: float, periods: int) -> int:
 
 
 def _spread(
-    traffic: Traffic, roster: Roster, every: tuple[Entry, ...], look: Callable[[Entry], Part], good: str
+    traffic: Traffic,
+    roster: Roster,
+    every: tuple[Entry, ...],
+    look: Callable[[Entry], Part],
+    good: str,
+    terms: fair.Terms | None = None,
 ) -> Verdict:
     """Judge each entry that has samples; the sentence's fields are filled from the traffic."""
     if traffic.kept_alive:
@@ -233,6 +226,12 @@ def _spread(
         "rule": rule,
         "entries": _numbers(every),
     }
+    if terms is not None:
+        shares = fair.told(every, terms)
+        rule = f"{rule}; {shares}" if shares else rule
+        numbers |= {"margin": terms.margin, "confidence": terms.confidence}
+        for entry in every:
+            numbers["entries"][entry.node] |= fair.numbers(entry, terms)
     sizes = sorted({len(entry.samples) for entry in every})
     told = (
         good.format(
@@ -253,16 +252,6 @@ def _spread(
     )
 
 
-def _shares(entry: Entry) -> list[float]:
-    """Bounds that hold every true share at random choice, wrong with chance 0.1 %; none for round robin."""
-    counts, answers = entry.counts.values(), len(entry.answered)
-    if not answers or (entry.table is not None and entry.table.exact):
-        return []
-    low, _ = stats.share_between(min(counts), answers, _DOUBT / len(counts))
-    _, high = stats.share_between(max(counts), answers, _DOUBT / len(counts))
-    return [round(low, 4), round(high, 4)]
-
-
 def _numbers(every: tuple[Entry, ...]) -> dict[str, Any]:
     return {
         entry.node: {
@@ -271,7 +260,6 @@ def _numbers(every: tuple[Entry, ...]) -> dict[str, Any]:
             "lost": entry.outcomes,
             "foreign": len(entry.foreign),
             "counts": entry.counts,
-            "share": _shares(entry),
         }
         for entry in every
     }

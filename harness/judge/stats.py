@@ -1,18 +1,21 @@
 """The little statistics that judges need, exact and in the standard library.
 
-Sample sizes answer: how many requests until a fault would have been missed with at most this chance.
-Tests answer: how unlikely is what was seen if every replica is chosen with the same chance.
+Sample sizes answer: how many requests until a fault would have been missed with at most this chance, or until
+shares can be called equal. What is judged at random choice stands in :mod:`harness.judge.chance`.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
-CLAIMS = 8  # claims of a run that share its budget of false alarms
-_STEPS = 40  # halvings of [0, 1]: to one in 10^12
+from harness.judge import budget
+from harness.judge.chance import within
+
+_NEGLIGIBLE = 1e-18  # of a sum: terms that only fall from here on add nothing
 
 
 def to_see_all(replicas: int, chance: float) -> int:
@@ -31,26 +34,94 @@ def to_hit_extra(replicas: int, chance: float) -> int:
 
 
 def sample_size(
-    replicas: int, *, entries: int, periods: int = 4, miss: float = 1e-3, false_alarm: float = 1e-6
+    replicas: int,
+    *,
+    entries: int,
+    periods: int = 4,
+    miss: float = 1e-3,
+    false_alarm: float = 1e-6,
+    margin: float | None = None,
+    confidence: float = 0.99,
 ) -> int:
-    """Requests per entry that suffice for every judge of spread, whatever the scheduler turns out to be.
+    """Requests per entry that suffice for every judge of spread.
+
+    Without ``margin``: for round robin, and for coverage whatever the scheduler turns out to be. With it:
+    also for equal shares at random choice, where this is the most that is needed; traffic that is judged as
+    it comes ends after about half of it.
 
     Args:
         replicas: running replicas of the service.
         entries: entry nodes that share the budget of false alarms.
         periods: full periods that the exact round robin rule wants.
-        miss: chance to miss a fault at one entry node.
+        miss: chance to miss a fault at one entry node, or to be left without a verdict there.
         false_alarm: chance of a false alarm per run, over its claims and their entries.
+        margin: relative margin of equal shares.
+        confidence: that all shares through all entries lie within it.
 
     Returns:
         A multiple of ``replicas``, so that round robin gives equal counts.
     """
     enough = max(
         periods * replicas,
-        to_see_all(replicas, min(miss, false_alarm / CLAIMS / max(1, entries))),
+        to_see_all(replicas, min(miss, budget.alarm(false_alarm, entries))),
         to_hit_extra(replicas, miss),
     )
+    if margin is not None:
+        doubt = budget.doubt(confidence, entries, replicas)
+        enough = max(enough, to_show_equal(replicas, margin=margin, doubt=doubt, miss=miss))
     return math.ceil(enough / replicas) * replicas
+
+
+@functools.cache
+def to_show_equal(replicas: int, *, margin: float, doubt: float, miss: float) -> int:
+    """Answers of random choice after which all intervals lie within the margin, but for a chance ``miss``.
+
+    Exact but for the union over replicas: for each number of answers, the counts whose interval
+    (:func:`harness.judge.chance.interval`) lies within the margin, and the binomial chance of all others.
+
+    Args:
+        replicas: with one, a single answer does.
+        margin: relative, such as 0.2.
+        doubt: chance that one replica's interval is wrong.
+        miss: chance that the intervals do not lie within the margin then.
+    """
+    if replicas <= 1:
+        return 1
+
+    def suffices(periods: int) -> bool:
+        trials = periods * replicas
+        low, high = equal_counts(replicas, trials, margin=margin, doubt=doubt)
+        outside = at_most(low - 1, trials, 1 / replicas) + at_least(high + 1, trials, 1 / replicas)
+        return low <= high and replicas * outside <= miss
+
+    most = 1
+    while not suffices(most):
+        most *= 2
+    return replicas * _first(suffices, most // 2, most)
+
+
+def equal_counts(replicas: int, trials: int, *, margin: float, doubt: float) -> tuple[int, int]:
+    """The least and the greatest count of one replica whose interval lies within the margin.
+
+    ``trials``: a multiple of ``replicas``. If there is none, the least is greater than the greatest.
+    """
+    fair = trials // replicas
+
+    def fits(hits: int) -> bool:
+        return within(hits, trials, replicas, margin=margin, doubt=doubt)
+
+    if not fits(fair):
+        return 1, 0
+    low = _first(fits, -1, fair)
+    return low, _first(lambda hits: not fits(hits), fair, trials + 1) - 1
+
+
+def _first(holds: Callable[[int], bool], below: int, at: int) -> int:
+    """The first number in ``(below, at]`` for which it holds, if it holds from some number on to ``at``."""
+    while at - below > 1:
+        middle = (below + at) // 2
+        below, at = (below, middle) if holds(middle) else (middle, at)
+    return at
 
 
 def unseen_chance(replicas: int, requests: int) -> float:
@@ -60,12 +131,27 @@ def unseen_chance(replicas: int, requests: int) -> float:
 
 def at_most(hits: int, trials: int, share: float) -> float:
     """P(X <= hits) of a binomial(trials, share)."""
-    return min(1.0, math.fsum(_term(k, trials, share) for k in range(hits + 1)))
+    if hits > trials * share:
+        return max(0.0, 1 - at_least(hits + 1, trials, share))
+    return _tail(range(hits, -1, -1), trials, share)
 
 
 def at_least(hits: int, trials: int, share: float) -> float:
     """P(X >= hits) of a binomial(trials, share)."""
-    return min(1.0, math.fsum(_term(k, trials, share) for k in range(hits, trials + 1)))
+    if hits <= trials * share:
+        return max(0.0, 1 - at_most(hits - 1, trials, share))
+    return _tail(range(hits, trials + 1), trials, share)
+
+
+def _tail(outwards: range, trials: int, share: float) -> float:
+    """The sum of terms that fall from the first on."""
+    total = 0.0
+    for hits in outwards:
+        term = _term(hits, trials, share)
+        total += term
+        if term <= _NEGLIGIBLE * total:
+            break
+    return min(1.0, total)
 
 
 def _term(hits: int, trials: int, share: float) -> float:
@@ -75,41 +161,17 @@ def _term(hits: int, trials: int, share: float) -> float:
     return math.exp(log + hits * math.log(share) + (trials - hits) * math.log1p(-share))
 
 
-def uneven(counts: Mapping[str, int]) -> tuple[str, float]:
-    """The replica furthest from its share, and a p-value of equal chances for all.
-
-    Exact: each count is binomial, both tails, corrected for looking at all replicas (Bonferroni), so the
-    chance that the p-value falls below ``a`` is at most ``a`` for random choice and less for round robin.
-    """
-    total, replicas = sum(counts.values()), len(counts)
-    if replicas <= 1 or not total:
-        return "", 1.0
-    share = 1 / replicas
-    tails = {
-        name: min(at_most(hits, total, share), at_least(hits, total, share)) for name, hits in counts.items()
-    }
-    worst = min(tails, key=lambda name: (tails[name], name))
-    return worst, min(1.0, 2 * tails[worst] * replicas)
-
-
-def share_between(hits: int, trials: int, chance: float) -> tuple[float, float]:
-    """Clopper and Pearson's interval: the true share lies outside with at most ``chance``."""
-    low = _solve(lambda share: at_least(hits, trials, share) < chance / 2) if hits else 0.0
-    high = _solve(lambda share: at_most(hits, trials, share) >= chance / 2) if hits < trials else 1.0
-    return low, high
-
-
-def _solve(below: Callable[[float], bool]) -> float:
-    low, high = 0.0, 1.0
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if below(middle) else (low, middle)
-    return low
-
-
 def periodic(sequence: Sequence[Hashable], period: int) -> bool:
     """Whether each item equals the one ``period`` before it."""
     return all(sequence[i] == sequence[i - period] for i in range(period, len(sequence)))
+
+
+def turns_by_chance(replicas: int, answers: int) -> float:
+    """Bound on the chance that answers of random choice come in turns, each replica once in every period.
+
+    ``K! K^-n``: one order of ``K`` fixes all, and no choice of shares makes it likelier than equal ones do.
+    """
+    return min(1.0, math.exp(math.lgamma(replicas + 1) - answers * math.log(replicas)))
 
 
 def lost_rows(lost: Sequence[bool], replicas: int, most: int = 8) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from harness.clock import SYSTEM
 from harness.evidence import Traffic
 from harness.journal import Journal
+from harness.model import Sample
 from harness.probe.closing import Closing, closed, closing
 from harness.probe.generator import Lateness
 from harness.probe.http1 import Exchange, Reply, get
@@ -17,6 +18,8 @@ from harness.probe.loop import Loop
 from harness.probe.recorder import Recorder
 from harness.probe.steady import Steady, steady
 from harness.probe.target import Target
+
+Enough = Callable[[Sample], bool]  # told each request of one entry node in order: whether that was enough
 
 _TICK = 0.05  # seconds after which an idle loop looks around
 
@@ -32,6 +35,13 @@ class _Chain:
     wire: socket.socket | None = None
     seq: int = 0
     began: float = 0.0
+    enough: Enough | None = None
+
+    def took(self, sample: Sample) -> None:
+        """Count what became of a request."""
+        self.lost = 0 if sample.ok else self.lost + 1
+        if self.enough is not None and self.enough(sample):
+            self.left = 0
 
 
 def burst(
@@ -41,6 +51,7 @@ def burst(
     journal: Journal,
     timeout: float = 2.0,
     give_up_after: int = 12,
+    enough: Mapping[str, Enough] | None = None,
 ) -> Traffic:
     """``n`` fresh connections to each entry node: one after the other per node, the nodes side by side.
 
@@ -53,13 +64,15 @@ def burst(
         timeout: seconds for each request.
         give_up_after: an entry node that failed this often in a row is not asked further: what is known of it
             will not change, and each time-out costs ``timeout``. Such an entry has fewer than ``n`` samples.
+        enough: by entry node: told each of its samples, it says when this entry node need be asked no more.
 
     Raises:
         RequestError: no target, or an address that does not resolve.
         Unmeasurable: this machine cannot ask (no ports, no file handles).
     """
     recorder = Recorder(targets, journal)
-    chains = [_Chain(target, n) for target in recorder.targets]
+    stops = enough or {}
+    chains = [_Chain(target, n, enough=stops.get(target.entry)) for target in recorder.targets]
     return _run(chains, recorder, timeout=timeout, give_up_after=give_up_after, keep=False)
 
 
@@ -119,7 +132,7 @@ def _run(
         chain = under_way.pop(exchange)
         sample = recorder.add(exchange, seq=chain.seq, planned=chain.began, connection=chain.connection)
         chain.wire = exchange.sock
-        chain.lost = 0 if sample.ok else chain.lost + 1
+        chain.took(sample)
         ask(chain)
 
     loop = Loop(done)
@@ -140,6 +153,7 @@ def _run(
 
 __all__ = [
     "Closing",
+    "Enough",
     "Lateness",
     "Reply",
     "Steady",

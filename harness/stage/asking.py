@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 
 from harness.evidence import PortClosure, Traffic
 from harness.probe import sampler
@@ -27,14 +28,21 @@ class Asking:
         """The service's published port on the entry nodes."""
         return self._works.targets(service, through or self._entries)
 
-    def burst(self, service: ServiceHandle, requests: int = 0, through: tuple[str, ...] = ()) -> Traffic:
-        """Fresh connections, one after the other per entry node."""
+    def burst(
+        self,
+        service: ServiceHandle,
+        requests: int = 0,
+        through: tuple[str, ...] = (),
+        enough: Mapping[str, sampler.Enough] | None = None,
+    ) -> Traffic:
+        """Fresh connections, one after the other per entry node, until ``enough`` says so of it."""
         with self._stage.steps(f"ask {self._stage.short(service.name)}"):
             return sampler.burst(
                 self.targets(service, through),
                 requests or self._requests,
                 journal=self._stage.journal,
                 timeout=self._timeout,
+                enough=enough,
             )
 
     def kept(self, service: ServiceHandle) -> Traffic:

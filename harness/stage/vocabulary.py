@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -15,12 +16,11 @@ from harness.evidence import Balancers, Cluster, Load, PortClosure, Roster, Traf
 from harness.inside import witness
 from harness.inside.witness import HostLook, OverlayLook
 from harness.journal import Journal
-from harness.judge import stats
 from harness.lab.protocol import Lab
 from harness.load import runner as locust
 from harness.model import Path
 from harness.probe import sampler
-from harness.stage import STAGE, opening, workloads
+from harness.stage import STAGE, chances, opening, workloads
 from harness.stage.asking import Asking
 from harness.stage.promises import Promises
 from harness.stage.session import Stage
@@ -187,22 +187,15 @@ def flask(stage: Stage, swarm: Swarm, works: Workloads, entries: tuple[str, ...]
 
 @pytest.fixture(scope="session")
 def requests_each(stage: Stage, entries: tuple[str, ...]) -> int:
-    """Requests per entry node that suffice for every judge of spread."""
-    limits = stage.settings.limits
-    return stats.sample_size(
-        stage.settings.replicas,
-        entries=len(entries),
-        periods=limits.periods,
-        miss=limits.miss,
-        false_alarm=limits.false_alarm,
-    )
+    """Requests per entry node that suffice for every judge of spread where round robin was read."""
+    return chances.requests(stage.settings.limits, stage.settings.replicas, len(entries))
 
 
 @pytest.fixture(scope="session")
 def looks(
-    stage: Stage, swarm: Swarm, works: Workloads, whoami: ServiceHandle, requests_each: int
+    stage: Stage, swarm: Swarm, works: Workloads, whoami: ServiceHandle, roster: Roster, requests_each: int
 ) -> tuple[HostLook, OverlayLook]:
-    """Both inside witnesses, side by side."""
+    """Both inside witnesses, side by side; through the VIP as long as its judge needs."""
     how = witness.Ask(
         requests=requests_each,
         expect=works.identity,
@@ -211,6 +204,12 @@ def looks(
     )
     with stage.steps("look from inside"):
         seen = witness.both(swarm, whoami, works.network, how)
+
+    def again(requests: int) -> OverlayLook:
+        with stage.steps(f"no round robin was read: ask the VIP {requests} times from each node"):
+            return witness.ask(swarm, whoami, works.network, dataclasses.replace(how, requests=requests))
+
+    seen = seen[0], chances.longer(stage.settings.limits, seen[1], roster, again)
     swarm.cluster(dict(seen[0].kernels))
     stage.pause("look")
     return seen
@@ -270,10 +269,20 @@ def removal(asking: Asking) -> Callable[[ServiceHandle], PortClosure]:
 
 
 @pytest.fixture(scope="session")
-def ingress(looks: tuple[HostLook, OverlayLook], asking: Asking, whoami: ServiceHandle) -> Traffic:
-    """Traffic to whoami's published port, after the inside looked: nobody else asks meanwhile."""
-    del looks  # the order is what matters: one asker at a time moves the round robin
-    return asking.burst(whoami)
+def ingress(
+    limits: Limits,
+    host_look: HostLook,
+    asking: Asking,
+    whoami: ServiceHandle,
+    roster: Roster,
+    entries: tuple[str, ...],
+) -> Traffic:
+    """Traffic to whoami's published port, after the inside looked: one asker at a time moves a round robin.
+
+    Where no round robin was read, it goes on until the judge of random choice could tell.
+    """
+    most, enough = chances.watches(limits, entries, roster, host_look.balancers)
+    return asking.burst(whoami, most, enough=enough)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-FORBIDDEN = ("docker", "requests", "pytest", "locust", "scipy", "pydantic", "typer", "rich")
+FORBIDDEN = ("docker", "requests", "pytest", "locust", "scipy", "numpy", "pydantic", "typer", "rich")
 
 
 @pytest.mark.parametrize("module", ["harness.judge", "harness.judge.spread", "harness.evidence"])

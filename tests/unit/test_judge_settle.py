@@ -194,3 +194,61 @@ def test_random_choice_without_the_new_replica_is_refuted() -> None:
 
     assert verdict.state is State.REFUTED
     assert {one.name for one in verdict.findings} == {"replica-missing-at-entry"}
+
+
+def favoured(until: float, *, length: float, share: float = 1.0) -> Traffic:
+    """Random choice, but through one node task0 gets this share of what others would until then."""
+    rng = random.Random(6)  # noqa: S311  a seeded draw, no secret
+    traffic = steady({}, seed=4, length=length)
+    samples = tuple(
+        dataclasses.replace(one, replica="task0")
+        if one.entry == NODES[1] and RUNNING <= one.planned < until and rng.random() < share
+        else one
+        for one in traffic.samples
+    )
+    return dataclasses.replace(traffic, samples=samples)
+
+
+def test_random_choice_states_between_what_bounds_the_shares_are() -> None:
+    """Traffic of a fixed length supports a margin, which is told, for every node and replica together."""
+    verdict = even_again(steady({}, seed=4, length=30.0), roster(), None, RUNNING, confidence=0.95)
+    exact = even_again(steady({}), roster(), tables(), RUNNING)
+
+    low, high = verdict.numbers["share"][NODES[0]]
+    assert 0.09 < low < 1 / 6 < high < 0.25
+    assert "random-choice rule for 2: no rr read there; every share" in verdict.sentence
+    assert "with 95 % confidence" in verdict.sentence
+    assert (exact.numbers["share"], "share" in exact.sentence) == ({}, False)
+
+
+def test_what_chance_may_do_is_not_blamed_on_the_swarm() -> None:
+    """69 late requests without one of six replicas: chance does that to one in 50,000; unknown."""
+    verdict = even_again(steady({NODES[0]: 99.0}, seed=4, length=RUNNING + 6.4), roster(), None, RUNNING)
+
+    assert verdict.state is State.UNKNOWN
+    assert "69 requests later" in verdict.sentence
+    assert "cannot tell chance" in verdict.sentence
+
+
+def test_uneven_shares_that_pass_in_time_are_upheld_with_their_time() -> None:
+    """One replica gets everything for 3 s: the answers from the end backwards tell most of it."""
+    verdict = even_again(favoured(RUNNING + 3.0, length=16.0), roster(), None, RUNNING, within=5.0)
+
+    assert verdict.state is State.UPHELD, str(verdict)
+    assert verdict.numbers["took"][NODES[0]] == 0.0
+    assert 1.0 < verdict.numbers["took"][NODES[1]] <= 3.0
+
+
+def test_uneven_shares_that_stay_are_refuted_without_a_request_lost() -> None:
+    """All replicas answer until the end, one of them far too often."""
+    verdict = even_again(favoured(99.0, length=30.0, share=0.3), roster(), None, RUNNING, within=5.0)
+
+    assert verdict.state is State.REFUTED
+    assert {(one.name, one.subject.node) for one in verdict.findings} == {("not-even-again", NODES[1])}
+
+
+@given(st.integers(0, 10_000))
+@settings(deadline=None, max_examples=8)
+def test_a_healthy_random_choice_is_never_refuted(seed: int) -> None:
+    """Not even where a replica is slow to get its first request."""
+    assert even_again(steady({}, seed=seed), roster(), None, RUNNING, within=0.1).state is not State.REFUTED

@@ -110,11 +110,13 @@ def test_random_choice_is_judged_by_chance(scheduler: str) -> None:
     rng = random.Random(11)  # noqa: S311  a seeded draw, no secret
     swarm.choose = lambda rows, _: rng.choice(rows)
     table = swarm.read(scheduler) if scheduler else None
-    size = sample_size(6, entries=3)
+    covering, size = sample_size(6, entries=3), sample_size(6, entries=3, margin=0.5)
 
-    states = [judge(swarm.asked(size), roster(), table).state for _ in range(10) for judge in (covered, even)]
+    coverage = [covered(swarm.asked(covering), roster(), table).state for _ in range(10)]
+    evenness = [even(swarm.asked(size), roster(), table, margin=0.5).state for _ in range(3)]
 
-    assert states == [State.UPHELD] * 20
+    assert coverage == [State.UPHELD] * 10
+    assert evenness == [State.UPHELD] * 3
 
 
 def test_a_random_balancer_with_a_favourite_is_refuted() -> None:
@@ -137,7 +139,7 @@ def test_random_choice_tells_between_what_bounds_the_shares_lie() -> None:
     by_chance = even(traffic, roster(), None).numbers["entries"][W1]["share"]
     exact = even(traffic, roster(), swarm.read()).numbers["entries"][W1]["share"]
 
-    assert by_chance[0] < 1 / 6 < by_chance[1] < 1 / 3
+    assert by_chance[0] < 1 / 6 < by_chance[1] < 0.4
     assert exact == []
 
 

@@ -76,6 +76,21 @@ def test_a_refusing_entry_node_is_given_up_without_recursion(journal: Journal) -
     assert collections.Counter(sample.outcome for sample in traffic.samples) == {Outcome.REFUSED: 2000}
 
 
+def test_an_entry_node_of_which_enough_is_known_is_asked_no_more(service: Server, journal: Journal) -> None:
+    """Each node's own rule is told its samples in order, and ends that node alone."""
+    told: list[Sample] = []
+
+    def seen(sample: Sample) -> bool:
+        told.append(sample)
+        return len(told) == 4
+
+    targets = [service.target("n1"), service.target("n2")]
+    traffic = burst(targets, 9, journal=journal, enough={"n1": seen})
+
+    assert {entry: len(found) for entry, found in _per_entry(traffic).items()} == {"n1": 4, "n2": 9}
+    assert tuple(told) == traffic.at("n1")
+
+
 def test_a_saved_traffic_is_the_traffic(service: Server, journal: Journal) -> None:
     """What is judged again next year is what is judged now, to the last digit."""
     traffic = burst([service.target("n1"), service.target("n2")], 5, journal=journal)
