@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from harness.engine.protocol import Config, Engine, EngineVersion, Events, Info, Kind, LogLine
 from harness.engine.spec import ConfigSpec, NetworkSpec, ServiceSpec
 from harness.journal import Journal
 from harness.model import Availability, Network, Node, Service, Task
+
+
+def _whole(create: Callable[[], str]) -> str:
+    """The id that ``create`` returns; Ctrl-C waits until the engine has answered.
+
+    An engine may carry out a request whose caller has gone, and a moment later: an undo that came in between
+    would find nothing to remove.
+    """
+    with concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="create") as pool:
+        return pool.submit(create).result()
 
 
 class RecordingEngine:
@@ -82,7 +93,7 @@ class RecordingEngine:
     def create_service(self, spec: ServiceSpec) -> str:
         """See the protocol."""
         with self._recorded("create_service", name=spec.name, image=spec.image, mode=spec.mode) as more:
-            more["id"] = ident = self._engine.create_service(spec)
+            more["id"] = ident = _whole(lambda: self._engine.create_service(spec))
             return ident
 
     def update_service(self, service: str, spec: ServiceSpec) -> None:
@@ -103,7 +114,7 @@ class RecordingEngine:
     def create_network(self, spec: NetworkSpec) -> str:
         """See the protocol."""
         with self._recorded("create_network", name=spec.name) as more:
-            more["id"] = ident = self._engine.create_network(spec)
+            more["id"] = ident = _whole(lambda: self._engine.create_network(spec))
             return ident
 
     def remove_network(self, network: str) -> None:
@@ -114,7 +125,7 @@ class RecordingEngine:
     def create_config(self, spec: ConfigSpec) -> str:
         """See the protocol."""
         with self._recorded("create_config", name=spec.name, bytes=len(spec.data)) as more:
-            more["id"] = ident = self._engine.create_config(spec)
+            more["id"] = ident = _whole(lambda: self._engine.create_config(spec))
             return ident
 
     def label_config(self, config: str, labels: Mapping[str, str]) -> None:

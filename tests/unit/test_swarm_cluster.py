@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import signal
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from harness.engine.spec import RUN_LABEL, ConfigFile, NetworkSpec
+from harness.engine.spec import RUN_LABEL, ConfigFile, NetworkSpec, ServiceSpec
 from harness.errors import RequestError, Unmeasurable, WaitTimeout
 from harness.model import Availability
 from harness.swarm import node_is, none_on, replaced
@@ -53,6 +57,41 @@ def test_ctrl_c_between_creation_and_answer_leaves_nothing(
     monkeypatch.setattr(lab.engine, "create_service", interrupted)
     with pytest.raises(KeyboardInterrupt), lab.swarm.deploy(WEB):
         pass
+
+    assert lab.engine.services() == ()
+
+
+def test_ctrl_c_while_the_engine_still_creates_leaves_nothing(
+    lab: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine carries out what it was asked, also when nobody waits for it any more."""
+    create = lab.engine.create_service
+    interrupted, asked = threading.Event(), []
+
+    def carry_out(spec: ServiceSpec) -> None:
+        interrupted.wait(5)
+        time.sleep(0.2)  # an undo that did not wait has looked by then
+        create(spec)
+
+    def slow(spec: ServiceSpec) -> str:
+        asked.append(threading.Thread(target=carry_out, args=(spec,)))
+        asked[0].start()
+        os.kill(os.getpid(), signal.SIGINT)
+        asked[0].join(5)
+        return lab.engine.services()[0].id
+
+    def interrupt(number: int, frame: object) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lab.engine, "create_service", slow)
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt), lab.swarm.deploy(WEB):
+            pass
+    finally:
+        signal.signal(signal.SIGINT, before)
+        asked[0].join(5)
 
     assert lab.engine.services() == ()
 
