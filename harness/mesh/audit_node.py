@@ -1,0 +1,147 @@
+"""What a node as a whole must give the mesh: kernel parts, room in tables, MTU, the right source."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from harness.mesh import facts, places
+from harness.mesh.findings import HOST, Notes, listed
+from harness.mesh.kernel import Kernel, Kind, Namespace
+from harness.mesh.packets import Packet, walk
+from harness.mesh.places import Scene
+from harness.mesh.tables import read
+
+VXLAN = 50  # bytes that the tunnel adds to a packet
+_FULL = 80  # per cent of a table from which on it is told
+_SMALL = {"conntrack": 1024, "neighbours": 128}  # limits that no distribution sets, however small the machine
+_SYSCTL = {"conntrack": "net.netfilter.nf_conntrack_max", "neighbours": "net.ipv4.neigh.default.gc_thresh3"}
+_NAME = {"conntrack": "conntrack-table-small", "neighbours": "neighbour-table-small"}
+
+
+def audit(kernel: Kernel, scene: Scene, notes: Notes) -> None:
+    """Hold the node's limits, its underlay and its choice of source address against what the mesh needs."""
+    for table in _SMALL:
+        _table(kernel, table, notes)
+    host = kernel.the(Kind.HOST)
+    if host is not None and notes.readable(host, "devices"):
+        _mtu(kernel, host, scene, notes)
+        _sources(kernel, host, scene, notes)
+
+
+def supported(kernel: Kernel, scene: Scene, notes: Notes) -> bool:
+    """Whether the kernel has what the balancers are made of; what it lacks is told.
+
+    A list of modules proves little (built-in parts have no entry): only what is not in it, was not seen at
+    work and has to be there counts as lacking.
+    """
+    modules = facts.names(kernel, "modules")
+    lacking = set(facts.names(kernel, "lacking"))
+    used = {one.mark for space in kernel.namespaces for one in space.ipvs}
+    sysctls = {name for space in kernel.namespaces for name, _ in space.sysctls}
+    balanced = any(pool.required for pool in scene.expected.pools)
+    if modules and balanced and not used and not any(name.startswith("net.ipv4.vs.") for name in sysctls):
+        lacking |= {"ip_vs"} - modules
+    tunnels = any(device.kind == "vxlan" for space in kernel.namespaces for device in space.devices)
+    if modules and scene.expected.networks and not tunnels:
+        lacking |= {"vxlan"} - modules
+    if lacking:
+        notes.find(
+            "missing-kernel-support",
+            HOST,
+            expected="ip_vs, ip_vs_rr, xt_ipvs and vxlan, built in or as modules",
+            seen=f"no {listed(sorted(lacking))} in {facts.fact(kernel, 'release') or 'this kernel'}",
+            command=f"modprobe {min(lacking)}",
+        )
+    return not lacking
+
+
+def _table(kernel: Kernel, table: str, notes: Notes) -> None:
+    count, most = facts.limit(kernel, table)
+    if most is None:
+        return
+    notes.count("limits")
+    full = count is not None and count * 100 >= most * _FULL
+    if full or most < _SMALL[table]:
+        notes.find(
+            _NAME[table],
+            HOST,
+            expected=f"a limit of {_SMALL[table]} or more, not more than {_FULL} % of it used",
+            seen=f"{_SYSCTL[table]} = {most}, {'unknown' if count is None else count} in use",
+            command=f"sysctl {_SYSCTL[table]}",
+        )
+
+
+def _mtu(kernel: Kernel, host: Namespace, scene: Scene, notes: Notes) -> None:
+    end = scene.data.get(kernel.node, "")
+    below = places.underlay(host, end)
+    if below is None:
+        return
+    above = {}
+    for network in scene.expected.networks:
+        space = places.overlay(kernel, network)
+        tunnels = [device.mtu for device in space.devices if device.kind == "vxlan"] if space else []
+        above[network.name] = max(tunnels, default=0)
+    large = {name: mtu for name, mtu in above.items() if mtu + VXLAN > below.mtu}
+    notes.count("tunnels", len(above))
+    if large:
+        notes.find(
+            "overlay-mtu-too-large",
+            HOST,
+            address=end,
+            expected=f"an MTU of {max(large.values()) + VXLAN} or more on {below.name}",
+            seen=f"{below.name} with {below.mtu}; "
+            + listed(f"{name} with {mtu}" for name, mtu in sorted(large.items())),
+            command=f"ip link show {below.name}",
+        )
+
+
+def _sources(kernel: Kernel, host: Namespace, scene: Scene, notes: Notes) -> None:
+    """The source that the kernel chooses towards each peer: told by it, or worked out from the routes."""
+    own = scene.data.get(kernel.node, "")
+    if own not in host.own:
+        return  # behind a translation of addresses: nothing to compare with
+    told = facts.pairs(kernel, "sources")
+    if not told and not notes.readable(host, "routes"):
+        return
+    wrong = {}
+    for peer in scene.peers(kernel.node).values():
+        chosen = (
+            _translated(host, own, peer, scene.expected.data_port) or told.get(peer) or _routed(host, peer)
+        )
+        notes.count("routes")
+        if chosen and chosen != own:
+            wrong[peer] = chosen
+    if wrong:
+        peers = sorted(wrong)
+        notes.find(
+            "source-address-mismatch",
+            HOST,
+            address=peers[0] if len(peers) == 1 else "",
+            expected=f"source {own} towards {listed(peers)}",
+            seen=listed(sorted(set(wrong.values()))),
+            command=f"ip route get {peers[0]}",
+        )
+
+
+def _translated(host: Namespace, own: str, peer: str, port: int) -> str:
+    """The address that a rule of the node gives to overlay packets on their way out."""
+    device = places.underlay(host, own)
+    packet = Packet("udp", own, peer, port, out_interface=device.name if device else "", own=True)
+    for rules in read(host):
+        rule = walk(rules, "nat", "POSTROUTING", packet).rule
+        if rule is not None and rule.target == "SNAT":
+            return rule.to.partition(":")[0]
+    return ""
+
+
+def _routed(host: Namespace, peer: str) -> str:
+    """The source of the most specific route to a peer; empty if its routes do not say."""
+    address = ipaddress.ip_address(peer)
+    found = []
+    for route in host.routes:
+        net = ipaddress.ip_network(
+            "0.0.0.0/0" if route.destination == "default" else route.destination, strict=False
+        )
+        if address in net:
+            found.append((net.prefixlen, route.source))
+    return max(found)[1] if found else ""
