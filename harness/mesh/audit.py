@@ -6,6 +6,7 @@ sandbox, no IPVS service, a flushed chain), only that cause is told.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -19,10 +20,12 @@ from harness.mesh import (
     audit_overlay,
     audit_tasks,
     facts,
+    natives,
 )
 from harness.mesh.expected import Expected, Pool
 from harness.mesh.findings import HOST, Audit, Cell, Notes
 from harness.mesh.kernel import Kernel
+from harness.mesh.natives import Tables
 from harness.mesh.places import Scene
 
 _ENTRY = frozenset({HOST, "ingress_sbox"})  # what every published service of a node needs
@@ -48,17 +51,26 @@ class IptablesIpvs:
         audit_node.audit(kernel, scene, notes)
 
 
+@dataclasses.dataclass(frozen=True)
 class NativeNftables:
-    """The balancer that moby#53125 announces: no IPVS, a backend chosen at random."""
+    """The balancer that moby#53125 announces: no IPVS, random choice; ``why`` it seems to be in use."""
+
+    why: str
 
     def audit(self, kernel: Kernel, scene: Scene, notes: Notes) -> None:  # noqa: ARG002  nothing is known of it
         """Tell that it cannot be judged."""
-        notes.unknown(HOST, f"backend not supported yet: {facts.native(kernel)}")
+        notes.unknown(HOST, f"backend not supported yet: {self.why}")
 
 
-def auditor_of(kernel: Kernel) -> Auditor:
-    """Who can judge this node's data plane."""
-    return NativeNftables() if facts.native(kernel) else IptablesIpvs()
+def auditor_of(kernel: Kernel, tables: Sequence[str] = ()) -> Auditor:
+    """Who can judge a node's data plane.
+
+    Args:
+        kernel: of the node.
+        tables: names of native nf_tables in its own network.
+    """
+    why = facts.native(kernel, tables)
+    return NativeNftables(why) if why else IptablesIpvs()
 
 
 def scene_of(kernels: Iterable[Kernel], expected: Expected) -> Scene:
@@ -73,6 +85,7 @@ def audit(
     *,
     missing: Sequence[tuple[str, str]] = (),
     skipped: Sequence[tuple[str, str]] = (),
+    tables: Tables | None = None,
 ) -> Audit:
     """Hold the kernels against what must be there.
 
@@ -81,13 +94,15 @@ def audit(
         expected: what must be there.
         missing: (hostname, reason) of nodes without a whole answer.
         skipped: (hostname, reason) of nodes that were not asked.
+        tables: native nf_tables, by hostname and namespace.
     """
     scene = scene_of(kernels, expected)
     notes = {name: Notes(name) for name in scene.kernels}
     for name, kernel in scene.kernels.items():
-        auditor_of(kernel).audit(kernel, scene, notes[name])
+        natives.audit(kernel, expected, tables or {}, notes[name])
+        auditor_of(kernel, (tables or {}).get((name, ""), ())).audit(kernel, scene, notes[name])
     audit_addresses.audit(scene, notes)
-    unknowns = [*_unanswered(scene, dict(missing), dict(skipped))]
+    unknowns = [*_unanswered(scene, missing, dict(skipped))]
     unknowns += [("", service, why) for service, why in expected.unjudged]
     unknowns += [told for one in notes.values() for told in one.unknowns]
     findings = tuple(finding for one in notes.values() for finding in one.findings)
@@ -103,19 +118,15 @@ def audit(
 
 
 def _unanswered(
-    scene: Scene, missing: dict[str, str], skipped: dict[str, str]
+    scene: Scene, missing: Sequence[tuple[str, str]], skipped: dict[str, str]
 ) -> Iterable[tuple[str, str, str]]:
     """Nodes that should have answered whole, and did not."""
     idle = {name for name, _ in scene.expected.skipped}
+    yield from ((name, "", why) for name, why in missing if name not in idle)
+    told = {name for name, _ in missing}
     for node in scene.expected.nodes:
-        why = missing.get(node.hostname, "")
-        if not why and node.hostname not in scene.kernels:
-            why = skipped.get(node.hostname, "it did not answer")
-        if why:
-            yield node.hostname, "", why
-    for name, why in missing.items():
-        if scene.expected.node(name) is None and name not in idle:
-            yield name, "", why
+        if node.hostname not in scene.kernels and node.hostname not in told:
+            yield node.hostname, "", skipped.get(node.hostname, "it did not answer")
 
 
 def _cells(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from harness.mesh import audit_backends, audit_marks, places
 from harness.mesh.expected import Pool
 from harness.mesh.findings import Notes
-from harness.mesh.join import Joined, join, marks_of
+from harness.mesh.join import marks_of
 from harness.mesh.kernel import Kernel, Namespace, Rules
 from harness.mesh.places import Scene
+from harness.mesh.programmed import bare, joined
 from harness.mesh.tables import held
 from harness.mesh.versions import at_least
 from harness.model import Network
@@ -44,11 +45,6 @@ def audit(kernel: Kernel, scene: Scene, notes: Notes) -> None:
             )
 
 
-def joined(space: Namespace, rules: Rules, network: Network, scene: Scene) -> tuple[Joined, ...]:
-    """The services of a network, each with its mark and IPVS service in the namespace."""
-    return join(space, marks_of(rules), scene.expected.on[network.id])
-
-
 def _balancer(kernel: Kernel, network: Network, space: Namespace, scene: Scene, notes: Notes) -> None:
     required = [
         pool
@@ -67,6 +63,9 @@ def _balancer(kernel: Kernel, network: Network, space: Namespace, scene: Scene, 
         there = {one.pool.vip for one in found if one.service is not None}
         audit_marks.aliases(space, network, [pool for pool in required if pool.vip in there], scene, notes)
     notes.count("rules", len(rules.rules))
+    if network.ingress:
+        told = bare(kernel, scene)
+        required = [pool for pool in required if pool.vip not in told]
     if required and seen and not network.direct:
         _snat(space, network, rules, notes)
     audit_marks.audit(space, network, found, required, scene, notes, marks_of(rules))

@@ -51,10 +51,12 @@ class _Block:
 def swarm_ports(kernel: Kernel, host: Namespace, scene: Scene, notes: Notes) -> None:
     """Send packets of data path, gossip and control between the node and each peer through its rules."""
     blocks: dict[tuple[str, str, bool], _Block] = {}
+    tried: dict[tuple[str, str], set[str]] = {}
     for rules in read(host):
         alien = _alien(host, rules)
         for peer, what, way, packet in _swarm_packets(kernel, host, scene):
             notes.count("passages")
+            tried.setdefault((what, way), set()).add(peer)
             ended = pass_through(rules, way, packet)
             if ended.fate is Fate.UNSURE:
                 notes.unknown(
@@ -70,10 +72,11 @@ def swarm_ports(kernel: Kernel, host: Namespace, scene: Scene, notes: Notes) -> 
         found = [block for block in blocks.values() if block.name == name]
         hit = sorted(set().union(*(block.peers for block in found)))
         whats = sorted(set().union(*(block.whats for block in found)))
+        meant = max(len(tried[what, block.way]) for block in found for what in block.whats)
         notes.find(
             name,
             host,
-            address=peers[hit[0]] if len(hit) == 1 < len(peers) else "",
+            address=peers[hit[0]] if len(hit) == 1 < meant else "",
             expected=f"{listed(whats)} passes between {kernel.node} and {listed(hit)}",
             seen="dropped by " + listed(str(block) for block in found),
             command=f"iptables -vnL {found[0].way}",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from harness.mesh import audit_balancer, audit_firewall, audit_ports, places
+from harness.mesh import audit_firewall, audit_ports, places
 from harness.mesh.audit_ports import INGRESS, HostEntry
 from harness.mesh.expected import Pool
 from harness.mesh.findings import Notes, listed
-from harness.mesh.join import key, marks_of
-from harness.mesh.kernel import Device, Kernel, Kind, Namespace, Rules
+from harness.mesh.kernel import Device, Kernel, Kind, Namespace
 from harness.mesh.places import Scene
+from harness.mesh.programmed import bare
 from harness.mesh.tables import engines, held, read
 from harness.mesh.versions import at_least
 from harness.model import Port
@@ -41,7 +41,7 @@ def audit(kernel: Kernel, scene: Scene, notes: Notes) -> None:
     if _split(host, notes) or bridge is None or sandbox is None or rules is None:
         return  # told above, or by the balancer's audit
     node = scene.expected.node(kernel.node)
-    ports = _programmed(sandbox, rules, scene, notes)
+    ports = _programmed(kernel, sandbox, scene, notes)
     entry = HostEntry(host, rules, bridge, places.behind(bridge, sandbox), ports, node.engine if node else "")
     notes.count("rules", len(rules.rules))
     if ports and not _flushed(entry, notes):
@@ -78,10 +78,10 @@ def _split(host: Namespace, notes: Notes) -> bool:
 
 
 def _programmed(
-    sandbox: Namespace, rules: Rules, scene: Scene, notes: Notes
+    kernel: Kernel, sandbox: Namespace, scene: Scene, notes: Notes
 ) -> tuple[tuple[Port, Pool], ...]:
     """Published ports, without those of services of which this node has nothing at all, which are told."""
-    nothing = bare(sandbox, rules, scene)
+    nothing = bare(kernel, scene)
     for pool in nothing.values():
         notes.find(
             "service-not-programmed",
@@ -94,25 +94,6 @@ def _programmed(
             command="iptables -t mangle -S PREROUTING",
         )
     return tuple((port, pool) for port, pool in scene.expected.published() if pool.vip not in nothing)
-
-
-def bare(sandbox: Namespace, rules: Rules, scene: Scene) -> dict[str, Pool]:
-    """Published services without DNAT, marks and IPVS service on a node, by VIP (mode A11)."""
-    ingress = scene.expected.ingress
-    inner = read(sandbox)
-    dark = any(one.unread for one in sandbox.rules) or sandbox.unread
-    if ingress is None or dark:
-        return {}
-    marks = marks_of(inner[0]) if inner else None
-    joined = audit_balancer.joined(sandbox, inner[0], ingress, scene) if inner else ()
-    balanced = {one.pool.vip for one in joined if one.service is not None}
-    dnat = {(rule.dport, rule.protocol) for rule in rules.chain("nat", INGRESS) if rule.target == "DNAT"}
-    return {
-        pool.vip: pool
-        for _, pool in scene.expected.published()
-        if pool.vip not in balanced
-        and not any(key(port) in dnat or (marks and key(port) in marks.ports) for port in pool.ports)
-    }
 
 
 def _flushed(entry: HostEntry, notes: Notes) -> bool:

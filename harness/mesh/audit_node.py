@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 
 from harness.mesh import facts, places
@@ -13,15 +14,26 @@ from harness.mesh.tables import read
 
 VXLAN = 50  # bytes that the tunnel adds to a packet
 _FULL = 80  # per cent of a table from which on it is told
-_SMALL = {"conntrack": 1024, "neighbours": 128}  # limits that no distribution sets, however small the machine
-_SYSCTL = {"conntrack": "net.netfilter.nf_conntrack_max", "neighbours": "net.ipv4.neigh.default.gc_thresh3"}
-_NAME = {"conntrack": "conntrack-table-small", "neighbours": "neighbour-table-small"}
+_PARTS = "ip_vs, ip_vs_rr, xt_ipvs and vxlan, built in or as modules"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Limit:
+    """A table of the kernel; ``least``: a limit that no distribution sets, however small the machine."""
+
+    name: str
+    sysctl: str
+    least: int
+
+
+_CONNTRACK = _Limit("conntrack-table-small", "net.netfilter.nf_conntrack_max", 1024)
+_NEIGHBOURS = _Limit("neighbour-table-small", "net.ipv4.neigh.default.gc_thresh3", 128)
 
 
 def audit(kernel: Kernel, scene: Scene, notes: Notes) -> None:
     """Hold the node's limits, its underlay and its choice of source address against what the mesh needs."""
-    for table in _SMALL:
-        _table(kernel, table, notes)
+    _table(_CONNTRACK, *facts.conntrack(kernel), notes)
+    _table(_NEIGHBOURS, *facts.neighbours(kernel), notes)
     host = kernel.the(Kind.HOST)
     if host is not None and notes.readable(host, "devices"):
         _mtu(kernel, host, scene, notes)
@@ -31,43 +43,39 @@ def audit(kernel: Kernel, scene: Scene, notes: Notes) -> None:
 def supported(kernel: Kernel, scene: Scene, notes: Notes) -> bool:
     """Whether the kernel has what the balancers are made of; what it lacks is told.
 
-    A list of modules proves little (built-in parts have no entry): only what is not in it, was not seen at
-    work and has to be there counts as lacking.
+    A list of modules proves little (a built-in part may have no entry): only what nothing tells of, what was
+    not seen at work and what has to be there counts as lacking.
     """
-    modules = facts.names(kernel, "modules")
-    lacking = set(facts.names(kernel, "lacking"))
-    used = {one.mark for space in kernel.namespaces for one in space.ipvs}
-    sysctls = {name for space in kernel.namespaces for name, _ in space.sysctls}
+    lacking = []
     balanced = any(pool.required for pool in scene.expected.pools)
-    if modules and balanced and not used and not any(name.startswith("net.ipv4.vs.") for name in sysctls):
-        lacking |= {"ip_vs"} - modules
+    if facts.fact(kernel, "ipvs") is False and balanced and not any(one.ipvs for one in kernel.namespaces):
+        lacking.append("ip_vs")
     tunnels = any(device.kind == "vxlan" for space in kernel.namespaces for device in space.devices)
-    if modules and scene.expected.networks and not tunnels:
-        lacking |= {"vxlan"} - modules
+    extended = any(scene.expected.extended(kernel.node, network) for network in scene.expected.networks)
+    if extended and not tunnels and facts.pairs(kernel, "modules").get("vxlan") == "":
+        lacking.append("vxlan")
     if lacking:
         notes.find(
             "missing-kernel-support",
             HOST,
-            expected="ip_vs, ip_vs_rr, xt_ipvs and vxlan, built in or as modules",
-            seen=f"no {listed(sorted(lacking))} in {facts.fact(kernel, 'release') or 'this kernel'}",
-            command=f"modprobe {min(lacking)}",
+            expected=_PARTS,
+            seen=f"no {listed(lacking)} in {facts.fact(kernel, 'kernel') or 'this kernel'}",
+            command=f"modprobe {lacking[0]}",
         )
     return not lacking
 
 
-def _table(kernel: Kernel, table: str, notes: Notes) -> None:
-    count, most = facts.limit(kernel, table)
+def _table(limit: _Limit, count: int | None, most: int | None, notes: Notes) -> None:
     if most is None:
         return
     notes.count("limits")
-    full = count is not None and count * 100 >= most * _FULL
-    if full or most < _SMALL[table]:
+    if most < limit.least or (count is not None and count * 100 >= most * _FULL):
         notes.find(
-            _NAME[table],
+            limit.name,
             HOST,
-            expected=f"a limit of {_SMALL[table]} or more, not more than {_FULL} % of it used",
-            seen=f"{_SYSCTL[table]} = {most}, {'unknown' if count is None else count} in use",
-            command=f"sysctl {_SYSCTL[table]}",
+            expected=f"a limit of {limit.least} or more, not more than {_FULL} % of it used",
+            seen=f"{limit.sysctl} = {most}, {'unknown' if count is None else count} in use",
+            command=f"sysctl {limit.sysctl}",
         )
 
 
@@ -100,7 +108,7 @@ def _sources(kernel: Kernel, host: Namespace, scene: Scene, notes: Notes) -> Non
     own = scene.data.get(kernel.node, "")
     if own not in host.own:
         return  # behind a translation of addresses: nothing to compare with
-    told = facts.pairs(kernel, "sources")
+    told = facts.sources(kernel)
     if not told and not notes.readable(host, "routes"):
         return
     wrong = {}

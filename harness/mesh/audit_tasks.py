@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.mesh import places
 from harness.mesh.expected import Endpoint, Pool
 from harness.mesh.findings import Notes
-from harness.mesh.kernel import Device, Kernel, Namespace, Rules
+from harness.mesh.kernel import Device, Kernel, Kind, Namespace, Rules
 from harness.mesh.packets import Fate, Packet, walk
 from harness.mesh.places import Scene
 from harness.mesh.settling import Presence
@@ -33,7 +33,8 @@ def audit(kernel: Kernel, scene: Scene, notes: Notes) -> None:
 
 
 def _missing(kernel: Kernel, network: Network, one: Endpoint, notes: Notes) -> None:
-    dark = [space for space in kernel.namespaces if not notes.readable(space, "devices")]
+    tasks = [space for space in kernel.namespaces if space.kind is Kind.TASK]
+    dark = [space for space in tasks if not notes.readable(space, "devices")]
     if not dark:
         notes.find(
             "missing-task-sandbox",

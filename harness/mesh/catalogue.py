@@ -142,6 +142,12 @@ _BALANCER = {
     ),
 }
 _OVERLAY = {
+    "foreign-table": Entry(
+        "a table of nf_tables in a namespace of the engine's",
+        ("C2", "A6"),
+        "somebody wrote rules there that iptables does not show: they may drop what the mesh sends",
+        "nft delete it in that namespace",
+    ),
     "missing-overlay-sandbox": Entry(
         "a network with tasks on the node has no namespace there",
         ("C10", "C11"),

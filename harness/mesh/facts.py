@@ -1,15 +1,13 @@
-"""The plain values of a node, by the names under which its job tells them.
+"""The plain values of a node, by the names under which its job tells them; objects may be rows of two.
 
 | name | value |
 |---|---|
-| ``release`` | the kernel's |
-| ``modules`` | names of loaded modules and of built-ins as far as they are known |
-| ``lacking`` | names of what the kernel was found to lack: neither loaded, built in nor loadable |
-| ``sources`` | peer's address -> the source address that the kernel chooses towards it |
-| ``conntrack`` | ``count`` and ``max`` of tracked connections |
-| ``neighbours`` | ``count`` and ``max`` (``gc_thresh3``) of neighbours that are not permanent |
-| ``firewall`` | the engine's firewall backend, ``nftables`` or ``iptables`` |
-| ``nft_tables`` | names of native nft tables, such as ``ip docker-bridges`` |
+| ``kernel`` | its release |
+| ``modules`` | name -> ``module``, ``built-in``, or empty where nothing tells |
+| ``ipvs`` | whether the kernel shows ``/proc/net/ip_vs`` |
+| ``conntrack`` | counters of connection tracking, of which ``entries`` |
+| ``routes`` | rows of a peer, its address, and the source address that the kernel chooses towards it |
+| ``firewall`` | the engine's firewall backend, ``nftables`` or ``iptables``, if told |
 """
 
 from __future__ import annotations
@@ -18,11 +16,9 @@ from collections.abc import Mapping, Sequence
 
 from harness.mesh.kernel import Kernel, Kind
 
-_NATIVE = "docker-bridges"  # the table of the engine's nftables backend
-_LIMITS = {
-    "conntrack": ("net.netfilter.nf_conntrack_count", "net.netfilter.nf_conntrack_max"),
-    "neighbours": ("", "net.ipv4.neigh.default.gc_thresh3"),
-}
+_COUNT, _MOST = "net.netfilter.nf_conntrack_count", "net.netfilter.nf_conntrack_max"
+_THRESHOLD = "net.ipv4.neigh.default.gc_thresh3"
+_KEPT = frozenset({"PERMANENT", "NOARP"})  # such neighbours do not count against the threshold (Linux 5.0)
 
 
 def fact(kernel: Kernel, name: str) -> object:
@@ -30,38 +26,54 @@ def fact(kernel: Kernel, name: str) -> object:
     return dict(kernel.facts).get(name)
 
 
-def names(kernel: Kernel, name: str) -> frozenset[str]:
-    """A list of names; empty if it was not told."""
-    value = fact(kernel, name)
-    if isinstance(value, str) or not isinstance(value, Sequence | frozenset | set):
-        return frozenset()
-    return frozenset(str(one) for one in value)
-
-
 def pairs(kernel: Kernel, name: str) -> dict[str, str]:
-    """A mapping of words, or rows of two; empty if it was not told."""
+    """An object of words; empty if it was not told."""
     value = fact(kernel, name)
-    if isinstance(value, Mapping):
-        return {str(key): str(one) for key, one in value.items()}
-    rows = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
-    return {str(row[0]): str(row[1]) for row in rows if isinstance(row, Sequence) and len(row) == 2}  # noqa: PLR2004  pairs
+    rows = value.items() if isinstance(value, Mapping) else _rows(value)
+    return {str(row[0]): str(row[1]) for row in rows if len(row) == 2}  # noqa: PLR2004  a key and its value
 
 
-def limit(kernel: Kernel, name: str) -> tuple[int | None, int | None]:
-    """How many rows a table of the kernel has, and how many it may have; from facts, or from sysctls."""
-    told = pairs(kernel, name)
+def sources(kernel: Kernel) -> dict[str, str]:
+    """Peer's address -> the source address that the kernel chooses towards it."""
+    rows = [row for row in _rows(fact(kernel, "routes")) if len(row) > 2]  # noqa: PLR2004  peer, address, source
+    return {str(row[1]): str(row[2]) for row in rows if row[2]}
+
+
+def conntrack(kernel: Kernel) -> tuple[int | None, int | None]:
+    """How many connections the kernel tracks, and how many it may."""
     host = kernel.the(Kind.HOST)
-    counts = []
-    for key, sysctl in zip(("count", "max"), _LIMITS[name], strict=True):
-        text = told.get(key) or (host.sysctl(sysctl) if host and sysctl else None)
-        counts.append(int(text) if text and text.strip().isdigit() else None)
-    return counts[0], counts[1]
+    told = pairs(kernel, "conntrack").get("entries") or (host.sysctl(_COUNT) if host else None)
+    return _number(told), _number(host.sysctl(_MOST) if host else None)
 
 
-def native(kernel: Kernel) -> str:
-    """What shows that the node balances with nftables of its own, without IPVS; empty if nothing does."""
+def neighbours(kernel: Kernel) -> tuple[int, int | None]:
+    """How many neighbours were seen that count against the kernel's threshold, and the threshold."""
+    host = kernel.the(Kind.HOST)
+    seen = sum(
+        not _KEPT & {state.upper() for state in row.states}
+        for space in kernel.namespaces
+        for row in space.neighbours
+    )
+    return seen, _number(host.sysctl(_THRESHOLD) if host else None)
+
+
+def native(kernel: Kernel, tables: Sequence[str] = ()) -> str:
+    """What shows that the node balances with nftables of its own, without IPVS; empty if nothing does.
+
+    Args:
+        kernel: of the node.
+        tables: names of native nf_tables in its own network.
+    """
     if fact(kernel, "firewall") == "nftables":
         return "the engine's firewall backend is nftables"
-    tables = names(kernel, "nft_tables")
-    found = sorted(table for table in tables if _NATIVE in table)
-    return f"the engine has a table of its own: {found[0]}" if found else ""
+    found = sorted(table for table in tables if "docker-bridges" in table)
+    return f"the engine has a table of its own, {found[0]}" if found else ""
+
+
+def _rows(value: object) -> list[Sequence[object]]:
+    rows = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+    return [row for row in rows if isinstance(row, Sequence) and not isinstance(row, str)]
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.strip().isdigit() else None

@@ -10,6 +10,7 @@ from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed
 from harness.mesh.audit import audit
 from harness.mesh.expected import expect
 from harness.mesh.findings import Audit
+from harness.mesh.natives import native_tables
 
 WITNESSES = ("kernel",)
 _TOLD = (
@@ -36,7 +37,9 @@ def tables_agree(look: KernelLook, before: Truth, after: Truth, *, services: Seq
     from harness.mesh.observed import kernels  # noqa: PLC0415  parses; the comparison does not need it
 
     expected = expect(before, after, look.clocks)
-    result = audit(kernels(look), expected, missing=look.missing, skipped=look.skipped)
+    result = audit(
+        kernels(look), expected, missing=look.missing, skipped=look.skipped, tables=native_tables(look)
+    )
     parts = [*_parts(result, frozenset(services))]
     known = set(expected.services)
     parts += [blind(f"the manager knows no service {name}") for name in services if name not in known]
