@@ -1,0 +1,80 @@
+"""The judge of the third witness: do the kernels hold what the manager says?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from harness.evidence.mesh import KernelLook, Truth
+from harness.judge.verdict import Subject, Verdict, judge
+from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed
+from harness.mesh.audit import audit
+from harness.mesh.expected import expect
+from harness.mesh.findings import Audit
+from harness.mesh.natives import native_tables
+
+WITNESSES = ("kernel",)
+_TOLD = (
+    ("rules", "rule"),
+    ("marks", "mark"),
+    ("backends", "real server"),
+    ("fdb entries", "forwarding entry"),
+    ("neighbours", "neighbour"),
+)
+
+
+@judge
+def tables_agree(look: KernelLook, before: Truth, after: Truth, *, services: Sequence[str] = ()) -> Verdict:
+    """The tables of every node that takes tasks hold what the manager says, and nothing else of the mesh's.
+
+    What is in transit gives no finding; the rule stands in :mod:`harness.mesh.settling`.
+
+    Args:
+        look: read between the truths.
+        before: what the manager said before.
+        after: what it said afterwards.
+        services: names; findings of other services are left out, those of nodes are not.
+    """
+    from harness.mesh.observed import kernels  # noqa: PLC0415  parses; the comparison does not need it
+
+    expected = expect(before, after, look.clocks)
+    result = audit(
+        kernels(look), expected, missing=look.missing, skipped=look.skipped, tables=native_tables(look)
+    )
+    parts = [*_parts(result, frozenset(services))]
+    known = set(expected.services)
+    parts += [blind(f"the manager knows no service {name}") for name in services if name not in known]
+    if not before.at <= look.began <= look.at <= after.at:
+        parts.append(blind("the manager was not asked right before and right after the kernels were read"))
+    return conclude(
+        parts,
+        _good(result, len(services) or len(known)),
+        subject=Subject(service=services[0] if len(services) == 1 else ""),
+        witnesses=WITNESSES,
+        numbers={
+            **{name.replace(" ", "_"): number for name, number in sorted(result.counted.items())},
+            "findings": sum(len(part.findings) for part in parts),
+            "unknown": len(result.unknowns),
+            "skipped": [list(one) for one in result.skipped],
+        },
+    )
+
+
+def _parts(result: Audit, services: frozenset[str]) -> Iterable[Part]:
+    for finding in result.findings:
+        if not services or finding.subject.service in services or not finding.subject.service:
+            yield bad(finding.sentence, finding)
+    for node, place, why in result.unknowns:
+        yield blind(": ".join(word for word in (", ".join(one for one in (node, place) if one), why) if word))
+    if result.counted["nodes"]:
+        yield GOOD
+
+
+def _good(result: Audit, services: int) -> str:
+    told = [count(result.counted.get(name, 0), noun) for name, noun in _TOLD]
+    skipped = (
+        f"; {listed([f'{node} skipped: {why}' for node, why in result.skipped])}" if result.skipped else ""
+    )
+    return (
+        f"the kernel tables of {count(result.counted['nodes'], 'node')} hold what the manager says of "
+        f"{count(services, 'service')}: {', '.join(told[:-1])} and {told[-1]} compared{skipped}"
+    )

@@ -1,0 +1,106 @@
+"""Every finding of the audit: one change of a healthy swarm's kernels gives exactly that one, no other."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import pytest
+
+from harness.mesh.catalogue import CATALOGUE
+from harness.mesh.kernel import Kind, Route
+from harness.model import Port
+from tests.mesh_changes import fewer_address, no_rule, no_service
+from tests.mesh_host_mutants import HOST_MUTANTS
+from tests.mesh_mutant import HOST, LB, MARK, OV, SBOX, VIP, Found, Mutant, both, rows
+from tests.mesh_sandbox_mutants import SANDBOX_MUTANTS
+from tests.mesh_spec import ADDRESSES, W1, W2, WEB
+from tests.mesh_swarm import World, world
+
+MUTANTS = HOST_MUTANTS + SANDBOX_MUTANTS
+IDS = [f"{number}-{mutant}" for number, mutant in enumerate(MUTANTS)]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=IDS)
+def test_one_change_gives_its_finding_and_no_other(mutant: Mutant) -> None:
+    """Name, node, namespace, service and address are exact."""
+    changed = world().on(mutant.node, mutant.space, mutant.change)
+
+    assert changed.found() == [mutant.found]
+    [finding] = changed.audit().findings
+    assert all(word in finding.sentence for word in mutant.words)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=IDS)
+def test_a_finding_tells_what_to_do(mutant: Mutant) -> None:
+    """Expected, seen, cause, remedy, modes and a command for that very namespace."""
+    [finding] = world().on(mutant.node, mutant.space, mutant.change).audit().findings
+
+    assert finding.modes
+    assert all((finding.expected, finding.seen, finding.cause, finding.remedy, finding.command))
+    place = finding.subject.namespace
+    assert finding.command.startswith(f"nsenter --net=/var/run/docker/netns/{place} ") or place == "host"
+    assert "SERVICE" not in finding.remedy or not finding.subject.service
+
+
+def _whole() -> Iterator[tuple[str, World, Found]]:
+    """Faults of more than one namespace, or of a whole one."""
+    healthy = world()
+    yield "sandbox", healthy.without(W1, SBOX), ("missing-ingress-sandbox", W1, SBOX, "", "")
+    yield "lb", healthy.without(W1, LB), ("missing-lb-sandbox", W1, LB, "", "")
+    yield "overlay", healthy.without(W1, LB, OV), ("missing-overlay-sandbox", W1, OV, "", "")
+    nothing = healthy.on(W1, HOST, no_rule("-j DNAT"))
+    nothing = nothing.on(W1, SBOX, both(no_rule("--dport 8080"), no_service(MARK)))
+    yield "A11", nothing, ("service-not-programmed", W1, SBOX, "web", VIP)
+    nothing = nothing.on(W1, SBOX, both(no_rule(f"-d {VIP}/32"), fewer_address("eth0", VIP)))
+    yield "A11 whole", nothing, ("service-not-programmed", W1, SBOX, "web", VIP)
+    routed = healthy.with_kernel(
+        dataclasses.replace(
+            healthy.kernels[W1],
+            facts=tuple(
+                (name, (("p", ADDRESSES[W2], "192.168.200.99", ""),) if name == "routes" else value)
+                for name, value in healthy.kernels[W1].facts
+            ),
+        )
+    )
+    yield "C8 told", routed, ("source-address-mismatch", W1, "host", "", ADDRESSES[W2])
+    silent = healthy.with_kernel(dataclasses.replace(healthy.kernels[W1], facts=()))
+    detour = Route(f"{ADDRESSES[W2]}/32", "eth0", source="192.168.200.99")
+    silent = silent.on(W1, HOST, rows(routes=lambda held: (*held, detour)))
+    yield "C8 route", silent, ("source-address-mismatch", W1, "host", "", ADDRESSES[W2])
+    bare = healthy.without(
+        W1, *(one.name for one in healthy.kernels[W1].namespaces if one.kind is not Kind.HOST)
+    )
+    bare = bare.with_kernel(
+        dataclasses.replace(bare.kernels[W1], facts=(("ipvs", False), ("modules", (("vxlan", ""),))))
+    )
+    yield "B9", bare, ("missing-kernel-support", W1, "host", "", "")
+
+
+@pytest.mark.parametrize(("changed", "found"), [pytest.param(*rest, id=name) for name, *rest in _whole()])
+def test_a_deep_cause_stands_alone(changed: World, found: Found) -> None:
+    """What follows from it is not told as well."""
+    assert changed.found() == [found]
+
+
+def test_a_table_that_no_reader_lists_has_no_business_in_a_sandbox() -> None:
+    """Mode C2's signature: a native nf_tables table in the overlay's namespace."""
+    found = world().found(tables={(W1, OV): ("bridge m",), (W1, SBOX): ("ip6 filter",)})
+
+    assert found == [("foreign-table", W1, OV, "", "")]
+
+
+def test_two_ports_one_mark_missing() -> None:
+    """Of two ports only the one without its mark is told; the other shows which mark it must be."""
+    spec = dataclasses.replace(WEB, ports=(Port(8080, 80), Port(5353, 53, "udp")))
+    changed = world(spec).on(W1, SBOX, no_rule("--dport 5353"))
+
+    assert changed.found() == [("missing-mark", W1, SBOX, "web", "")]
+    assert "-p udp --dport 5353 -j MARK --set-mark 0x12c" in changed.audit().findings[0].expected
+
+
+def test_every_finding_has_a_mutant() -> None:
+    """The catalogue names nothing that no test has seen."""
+    whole = {found[0] for _, _, found in _whole()}
+
+    assert {mutant.name for mutant in MUTANTS} | whole | {"foreign-table"} == set(CATALOGUE)
