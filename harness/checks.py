@@ -33,6 +33,7 @@ CHECKS: tuple[Check, ...] = (
     Check("spread.even", "every replica gets its share through every node", "smoke"),
     Check("vip.resolves", "the service's name resolves to exactly its VIP on every node", "smoke"),
     Check("dns.tasks", "tasks.<name> resolves to exactly the running tasks on every node", "smoke"),
+    Check("mesh.tables", "every node's kernel tables hold what the manager says", "smoke"),
     Check("keepalive.pins", "a kept-alive connection stays with one replica (by design)", "release"),
     Check("redis.counter", "every request to flask-redis is counted exactly once", "release"),
     Check("redis.counter-through-kill", "no answered request is lost from the count", "release", True),

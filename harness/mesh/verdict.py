@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 
 from harness.evidence.mesh import KernelLook, Truth
 from harness.judge.verdict import Subject, Verdict, judge
 from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed
-from harness.mesh.audit import audit
+from harness.mesh.audit import audit, scene_of
 from harness.mesh.expected import expect
 from harness.mesh.findings import Audit
 from harness.mesh.natives import native_tables
+from harness.mesh.observed import kernels
+from harness.mesh.places import Scene
 
 WITNESSES = ("kernel",)
 _TOLD = (
@@ -20,6 +23,21 @@ _TOLD = (
     ("fdb entries", "forwarding entry"),
     ("neighbours", "neighbour"),
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class Held:
+    """The kernels held against the manager's word: the scene, and what came of it."""
+
+    scene: Scene
+    audit: Audit
+
+
+def held(look: KernelLook, before: Truth, after: Truth) -> Held:
+    """Compare what was read with what the manager said before and after."""
+    expected, read = expect(before, after, look.clocks), kernels(look)
+    result = audit(read, expected, missing=look.missing, skipped=look.skipped, tables=native_tables(look))
+    return Held(scene_of(read, expected), result)
 
 
 @judge
@@ -34,14 +52,9 @@ def tables_agree(look: KernelLook, before: Truth, after: Truth, *, services: Seq
         after: what it said afterwards.
         services: names; findings of other services are left out, those of nodes are not.
     """
-    from harness.mesh.observed import kernels  # noqa: PLC0415  parses; the comparison does not need it
-
-    expected = expect(before, after, look.clocks)
-    result = audit(
-        kernels(look), expected, missing=look.missing, skipped=look.skipped, tables=native_tables(look)
-    )
+    result = held(look, before, after).audit
     parts = [*_parts(result, frozenset(services))]
-    known = set(expected.services)
+    known = {service.name for truth in (before, after) for service in truth.services}
     parts += [blind(f"the manager knows no service {name}") for name in services if name not in known]
     if not before.at <= look.began <= look.at <= after.at:
         parts.append(blind("the manager was not asked right before and right after the kernels were read"))

@@ -1,0 +1,61 @@
+"""Taking the evidence of an audit: the manager's word, every kernel, the manager's word again."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import threading
+from collections.abc import Iterator, Sequence
+
+from harness.evidence import KernelLook, Truth
+from harness.inside import kernel
+from harness.inside.runner import JobSwarm
+from harness.judge.verdict import Verdict
+from harness.mesh import explain
+from harness.mesh.findings import Audit
+from harness.mesh.verdict import Held, held, tables_agree
+from harness.swarm import truth
+
+
+@dataclasses.dataclass(frozen=True)
+class Taken:
+    """What was read: the look, and the manager's word right before and right after it."""
+
+    look: KernelLook
+    before: Truth
+    after: Truth
+
+    def judged(self, services: Sequence[str] = ()) -> Verdict:
+        """Whether the kernels hold what the manager says; of all services, or of those named."""
+        return tables_agree(self.look, self.before, self.after, services=list(services))
+
+    @functools.cached_property
+    def _held(self) -> Held:
+        return held(self.look, self.before, self.after)
+
+    def audit(self) -> Audit:
+        """All findings, and the table of services and nodes."""
+        return self._held.audit
+
+    def walks(self, service: str) -> Iterator[tuple[str, tuple[explain.Step, ...]]]:
+        """A packet's way to a service on every node that could be read."""
+        for node in sorted(self._held.scene.kernels):
+            yield node, explain.walk(service, node, self._held.scene, self._held.audit)
+
+
+def take(swarm: JobSwarm, image: str, *, stop: threading.Event | None = None) -> Taken:
+    """Read everything; all of it is in the journal.
+
+    Args:
+        swarm: whose nodes are asked.
+        image: of the job that reads on every node.
+        stop: set by another thread, it ends the job early.
+
+    Raises:
+        RequestError: the engine refuses the job, or no node finds the image.
+        Unmeasurable: the manager does not answer.
+        Interrupted: ``stop`` was set.
+    """
+    before = truth.read(swarm.engine, swarm.journal)
+    look = kernel.look(swarm, image, stop=stop)
+    return Taken(look, before, truth.read(swarm.engine, swarm.journal))
