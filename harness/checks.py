@@ -41,12 +41,17 @@ CHECKS: tuple[Check, ...] = (
     Check("task-kill.outage", "a killed task costs no more than its budget", "release", True),
     Check("task-kill.silent", "no request goes to a dead task for long", "release", True),
     Check("task-kill.even-again", "the spread is even again over the new replicas", "release", True),
+    Check("task-kill.tables", "every node's kernel tables hold the new set of tasks", "release", True),
     Check("task-kill.healthy-joins", "with a health check the replacement refuses nobody", "release", True),
     Check("node-loss.detected", "a node without power is called Down in time", "release", True),
     Check("node-loss.rescheduled", "its tasks run elsewhere in time", "release", True),
     Check("node-loss.outage", "its loss costs no more than gossip's detection", "release", True),
     Check("node-loss.even-again", "the spread is even again over the survivors", "release", True),
     Check("node-loss.rejoined", "with its power back the node rejoins and answers", "release", True),
+    Check("node-loss.tables", "the survivors' kernel tables forget it", "release", True),
+    Check(
+        "node-loss.tables-after-return", "all kernel tables hold what the manager says again", "release", True
+    ),
     Check("load.fresh", "fresh connections under load keep to the limits", "release"),
     Check("load.kept", "kept-alive connections under load keep to the limits", "release"),
 )

@@ -5,12 +5,13 @@ import pytest
 from harness.judge.availability import outage
 from harness.judge.recovery import detected, rejoined, rescheduled
 from harness.judge.settle import even_again
+from harness.mesh.verdict import tables_agree
 
 
 @pytest.mark.check("node-loss.detected")
 def test_the_manager_calls_it_down_in_time(lose_worker, bounds, promise):
     """Three heartbeats missed."""
-    scene, _ = lose_worker
+    scene = lose_worker.scene
 
     promise("node-loss.detected", detected(scene.history, scene.fault, within=bounds.node_down))
 
@@ -18,7 +19,7 @@ def test_the_manager_calls_it_down_in_time(lose_worker, bounds, promise):
 @pytest.mark.check("node-loss.rescheduled")
 def test_its_tasks_run_elsewhere_in_time(lose_worker, whoami, bounds, promise):
     """moby/moby#32416: tasks still "Running" on a dead node."""
-    scene, _ = lose_worker
+    scene = lose_worker.scene
 
     verdict = rescheduled(
         scene.history,
@@ -33,7 +34,7 @@ def test_its_tasks_run_elsewhere_in_time(lose_worker, whoami, bounds, promise):
 @pytest.mark.check("node-loss.outage")
 def test_its_loss_costs_no_more_than_gossips_detection(lose_worker, bounds, limits, promise):
     """The data plane learns of it by gossip, long before the manager calls it Down."""
-    scene, _ = lose_worker
+    scene = lose_worker.scene
 
     promise(
         "node-loss.outage",
@@ -44,7 +45,7 @@ def test_its_loss_costs_no_more_than_gossips_detection(lose_worker, bounds, limi
 @pytest.mark.check("node-loss.even-again")
 def test_the_spread_is_even_again_over_the_survivors(lose_worker, limits, promise):
     """And how long it took from the moment the last task ran elsewhere."""
-    scene, _ = lose_worker
+    scene = lose_worker.scene
 
     verdict = even_again(
         scene.traffic,
@@ -62,9 +63,25 @@ def test_the_spread_is_even_again_over_the_survivors(lose_worker, limits, promis
 @pytest.mark.check("node-loss.rejoined")
 def test_with_its_power_back_it_rejoins_and_answers(lose_worker, bounds, promise):
     """moby/moby#33671: published ports lost after a reboot."""
-    scene, returned = lose_worker
+    scene, returned = lose_worker.scene, lose_worker.returned
 
     promise(
         "node-loss.rejoined",
         rejoined(scene.history, scene.fault, within=bounds.rejoined, traffic=returned, least=10),
     )
+
+
+@pytest.mark.check("node-loss.tables")
+def test_the_survivors_kernels_forget_it(lose_worker, promise):
+    """moby/moby#35548: entries of a dead node's tasks that stay take their share of requests nowhere."""
+    seen = lose_worker.scene.kernels
+
+    promise("node-loss.tables", tables_agree(seen.look, seen.before, seen.after))
+
+
+@pytest.mark.check("node-loss.tables-after-return")
+def test_with_its_power_back_all_kernels_hold_what_the_manager_says(lose_worker, promise):
+    """moby/moby#35717: ports and VIPs lost after a reboot, on that node or for it on the others."""
+    seen = lose_worker.kernels
+
+    promise("node-loss.tables-after-return", tables_agree(seen.look, seen.before, seen.after))

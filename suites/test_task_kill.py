@@ -5,6 +5,7 @@ import pytest
 from harness.judge.availability import kill_outage, nobody_refused, silent_after_death
 from harness.judge.recovery import replaced
 from harness.judge.settle import even_again
+from harness.mesh.verdict import tables_agree
 
 
 @pytest.fixture
@@ -75,6 +76,15 @@ def test_the_spread_is_even_again_over_the_new_replicas(service, kill_one, limit
         confidence=limits.share_confidence,
     )
     promise("task-kill.even-again", verdict)
+
+
+@both
+@pytest.mark.check("task-kill.tables")
+def test_every_kernel_holds_the_new_set_of_tasks(service, kill_one, promise):
+    """moby/moby#30464: a backend that stays or is missing on one node only, while the API is content."""
+    seen = kill_one(service).kernels
+
+    promise("task-kill.tables", tables_agree(seen.look, seen.before, seen.after))
 
 
 @pytest.mark.check("task-kill.healthy-joins")

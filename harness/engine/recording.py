@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from harness.engine.spec import ConfigSpec, NetworkSpec, ServiceSpec
 from harness.journal import Journal
 from harness.model import Availability, Network, Node, Service, Task
 
+_BEGIN = 1.0  # seconds for a thread to begin; one that has not by then was never started
+
 
 def _whole(create: Callable[[], str]) -> str:
     """The id that ``create`` returns; Ctrl-C waits until the engine has answered.
@@ -19,8 +22,23 @@ def _whole(create: Callable[[], str]) -> str:
     An engine may carry out a request whose caller has gone, and a moment later: an undo that came in between
     would find nothing to remove.
     """
-    with concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="create") as pool:
-        return pool.submit(create).result()
+    answer: concurrent.futures.Future[str] = concurrent.futures.Future()
+    begun = threading.Event()
+
+    def ask() -> None:
+        begun.set()
+        try:
+            answer.set_result(create())
+        except BaseException as error:  # noqa: BLE001  handed to whoever waits for the answer
+            answer.set_exception(error)
+
+    try:
+        threading.Thread(target=ask, name="create", daemon=True).start()
+        return answer.result()
+    except BaseException:
+        if begun.wait(_BEGIN):
+            concurrent.futures.wait([answer])
+        raise
 
 
 class RecordingEngine:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import threading
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from harness.errors import Interrupted
 from harness.evidence import Balancers, Link, Names, PortMatrix, Traffic
 from harness.inside import parse
 from harness.inside.parse import JobAnswers
 from harness.inside.runner import Job, JobSwarm, expected, hostnames, run_job
+from harness.inside.together import together
 from harness.model import Attachment, Network, Node, Path, Replica, Role
 
 _AT_ONCE = {"timeout": 1.0, "listen": 0.0}  # seconds: a job that asks nobody
@@ -116,7 +115,9 @@ def ask(swarm: JobSwarm, service: Asked, network: Network, how: Ask) -> OverlayL
     return _keep_overlay(swarm, service, network, job, _keep_balancers(swarm, job))
 
 
-def both(swarm: JobSwarm, service: Asked, network: Network, how: Ask) -> tuple[HostLook, OverlayLook]:
+def both(
+    swarm: JobSwarm, service: Asked, network: Network, how: Ask, *, stop: threading.Event | None = None
+) -> tuple[HostLook, OverlayLook]:
     """:func:`look` and :func:`ask` side by side, which takes little longer than one of them.
 
     An echo over the overlay also proves the data path between two nodes where the host job heard nothing, and
@@ -126,24 +127,17 @@ def both(swarm: JobSwarm, service: Asked, network: Network, how: Ask) -> tuple[H
         RequestError: the engine refuses a job, or no node finds the image.
         Unmeasurable: the manager does not answer.
     """
-    stop = threading.Event()
-    with concurrent.futures.ThreadPoolExecutor(2, thread_name_prefix="inside") as pool:
-        host = pool.submit(_host_job, swarm, service, how, stop)
-        overlay = pool.submit(_overlay_job, swarm, service, network, how, stop)
-        try:
-            concurrent.futures.wait((host, overlay), return_when=concurrent.futures.FIRST_EXCEPTION)
-        finally:
-            stop.set()  # Ctrl-C, or one of them failed: the other cleans up and ends
-        failed = [error for job in (host, overlay) if (error := job.exception())]
-        if failed:
-            raise min(failed, key=lambda error: isinstance(error, Interrupted))
-        host_job, overlay_job = host.result(), overlay.result()
+    host_job, overlay_job = together(
+        lambda over: _host_job(swarm, service, how, over),
+        lambda over: _overlay_job(swarm, service, network, how, over),
+        stop=stop,
+    )
     tables = _keep_balancers(swarm, host_job, overlay_job)
     seen = _keep_overlay(swarm, service, network, overlay_job, tables)
     return _keep_host(swarm, service, host_job, tables, seen.mesh.links), seen
 
 
-def balancers(swarm: JobSwarm, image: str) -> Balancers:
+def balancers(swarm: JobSwarm, image: str, *, stop: threading.Event | None = None) -> Balancers:
     """Read every node's IPVS tables and marks again, and nothing else: quicker than :func:`look`.
 
     Raises:
@@ -151,7 +145,7 @@ def balancers(swarm: JobSwarm, image: str) -> Balancers:
         Unmeasurable: the manager does not answer.
     """
     args: Mapping[str, Any] = {"peers": [], "data_port": 0, "ingress": "", "requests": [], **_AT_ONCE}
-    return _keep_balancers(swarm, run_job(swarm, Job("host", image, args)))
+    return _keep_balancers(swarm, run_job(swarm, Job("host", image, args), stop))
 
 
 def _listen(nodes: int) -> float:

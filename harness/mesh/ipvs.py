@@ -16,7 +16,7 @@ _HEAD = (
 _END = r"([0-9A-F]{8}|\[[0-9a-fA-F:.]+\]):[0-9A-F]{4}"
 _BY_MARK = re.compile(r"FWM +([0-9A-F]{8}) +(\S+)(?: .*)?")
 _BY_ADDRESS = re.compile(rf"[A-Z]\w* +{_END} +\S+(?: .*)?")
-_SERVER = re.compile(rf" *-> {_END} +(\S+) +([0-9]{{1,10}}) +[0-9]+ +[0-9]+")
+_SERVER = re.compile(rf" *-> {_END} +(\S+) +([0-9]{{1,10}}) +([0-9]{{1,10}}) +([0-9]{{1,10}})")
 
 
 def mark_services(text: str) -> tuple[MarkService, ...]:
@@ -38,7 +38,8 @@ def mark_services(text: str) -> tuple[MarkService, ...]:
             servers = []
             found.append((int(by_mark[1], 16), by_mark[2], servers))
         elif server and servers is not None:
-            servers.append(RealServerRow(_address(server[1]), int(server[3]), server[2]))
+            weight, active, inactive = map(int, server.group(3, 4, 5))
+            servers.append(RealServerRow(_address(server[1]), weight, server[2], active, inactive))
         elif _BY_ADDRESS.fullmatch(line):
             servers = []  # its real servers are nobody's
         else:

@@ -86,11 +86,19 @@ class Rules:
 
 @dataclasses.dataclass(frozen=True)
 class RealServerRow:
-    """A real server; ``forward`` is ``Masq`` or ``Route`` (DSR)."""
+    """A real server.
+
+    Attributes:
+        forward: ``Masq`` or ``Route`` (DSR).
+        active: connections; ``inactive``: those that are closing. They change all the time and make no
+            difference between rows.
+    """
 
     address: str
     weight: int
     forward: str = "Masq"
+    active: int = dataclasses.field(default=0, compare=False)
+    inactive: int = dataclasses.field(default=0, compare=False)
 
 
 @dataclasses.dataclass(frozen=True)

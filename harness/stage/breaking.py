@@ -15,6 +15,8 @@ from harness.faults.compute import KillTask, PowerOff
 from harness.faults.protocol import Injection, injected
 from harness.judge.timeline import lives
 from harness.lab.protocol import Lab
+from harness.mesh.balancers import balancers
+from harness.mesh.taking import Taken
 from harness.model import Node, Outcome, Role
 from harness.stage.asking import Asking
 from harness.stage.bounds import Bounds
@@ -115,7 +117,7 @@ class Scene:
 
     Attributes:
         before: replicas before it; ``after``: those that run when the swarm has healed.
-        tables: the IPVS tables after it.
+        kernels: what the kernels hold then; ``tables``: their IPVS tables.
         healed: when the last replica was first seen running (seconds, monotonic).
     """
 
@@ -124,8 +126,24 @@ class Scene:
     history: History
     before: Roster
     after: Roster
+    kernels: Taken
     tables: Balancers
     healed: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Loss:
+    """A node's loss and its return.
+
+    Attributes:
+        scene: as long as it was without power.
+        returned: traffic through the node's own address after it rejoined.
+        kernels: what the kernels hold then, that of the node too.
+    """
+
+    scene: Scene
+    returned: Traffic
+    kernels: Taken
 
 
 def once(play: Callable[[ServiceHandle], Scene]) -> Callable[[ServiceHandle], Scene]:
@@ -161,7 +179,7 @@ def kill_one(
     asking: Asking,
     kill: Callable[[ServiceHandle], contextlib.AbstractContextManager[Injection]],
     allow: Callable[..., None],
-    tables: Callable[[], Balancers],
+    look_again: Callable[[], Taken],
     bounds: Bounds,
 ) -> Callable[[ServiceHandle], Scene]:
     """``kill_one(service)``: kill one task under steady traffic, see what comes of it; once per service."""
@@ -181,12 +199,14 @@ def kill_one(
                         replaced(service, death.fault.subject),
                         within=bounds.replaced(service),
                     )
-                    settling = stage.journal.clock.now()
-                    after, seen = service.roster(), tables()
-                    traffic.wait_each(SETTLED, within=_PATIENCE, since=settling)
+                    after = service.roster()
+                    traffic.wait_each(SETTLED, within=_PATIENCE)
+                    traffic.stop()
+                    seen = look_again()
             history = watch.history()
         healed = last_running(history, after)
-        return Scene(death.fault, traffic.traffic, history, before, after, seen, healed)
+        tables = balancers(seen.look, stage.journal)
+        return Scene(death.fault, traffic.traffic, history, before, after, seen, tables, healed)
 
     return play
 
@@ -201,14 +221,10 @@ def lose_worker(
     asking: Asking,
     power_off: Callable[[str], contextlib.AbstractContextManager[Injection]],
     allow: Callable[..., None],
-    tables: Callable[[], Balancers],
+    look_again: Callable[[], Taken],
     bounds: Bounds,
-) -> tuple[Scene, Traffic]:
-    """A worker without power under steady traffic through the survivors; then its power back.
-
-    Returns:
-        The scene, and traffic through the worker's own address after it rejoined.
-    """
+) -> Loss:
+    """A worker without power under steady traffic through the survivors; then its power back."""
     before = whoami.roster()
     with swarm.watch(whoami) as watch:
         with stage.steps(f"power off {worker}"), asking.steady(whoami, through=survivors) as traffic:
@@ -216,16 +232,18 @@ def lose_worker(
             with power_off(worker) as loss:
                 elsewhere = node_is(worker, "down") & whoami.running() & none_on(whoami, worker)
                 allow("its tasks to run elsewhere", elsewhere, within=bounds.running_again(whoami))
-                settling = stage.journal.clock.now()
-                after, seen = whoami.roster(), tables()
-                traffic.wait_each(SETTLED, within=_PATIENCE, since=settling)
+                after = whoami.roster()
+                traffic.wait_each(SETTLED, within=_PATIENCE)
                 traffic.stop()  # a node that boots takes the machine's time, and is not what is measured
+                seen = look_again()
         allow(f"{worker} to rejoin", node_is(worker, "ready"), within=bounds.rejoined)
         asking.settle(whoami, through=(worker,))
         returned = asking.burst(whoami, through=(worker,))
+        again = look_again()
         history = watch.history()
-    scene = Scene(loss.fault, traffic.traffic, history, before, after, seen, last_running(history, after))
-    return scene, returned
+    tables, healed = balancers(seen.look, stage.journal), last_running(history, after)
+    scene = Scene(loss.fault, traffic.traffic, history, before, after, seen, tables, healed)
+    return Loss(scene, returned, again)
 
 
 class Counting:

@@ -18,6 +18,8 @@ from harness.inside.witness import HostLook, OverlayLook
 from harness.journal import Journal
 from harness.lab.protocol import Lab
 from harness.load import runner as locust
+from harness.mesh import taking
+from harness.mesh.taking import Taken
 from harness.model import Path
 from harness.probe import sampler
 from harness.stage import STAGE, chances, opening, workloads
@@ -216,21 +218,27 @@ def looks(
 
 
 @pytest.fixture(scope="session")
-def host_look(looks: tuple[HostLook, OverlayLook]) -> HostLook:
+def host_look(looks: tuple[HostLook, OverlayLook, Taken]) -> HostLook:
     """What the nodes' own side showed: ports, tables, the localhost path."""
     return looks[0]
 
 
 @pytest.fixture(scope="session")
-def overlay_look(looks: tuple[HostLook, OverlayLook]) -> OverlayLook:
+def overlay_look(looks: tuple[HostLook, OverlayLook, Taken]) -> OverlayLook:
     """What tasks on the overlay network saw: names, the VIP, one another."""
     return looks[1]
 
 
 @pytest.fixture(scope="session")
-def tables(stage: Stage, swarm: Swarm) -> Callable[[], Balancers]:
-    """``tables()``: read every node's IPVS tables again."""
-    return lambda: witness.balancers(swarm, stage.settings.images.job)
+def kernels(looks: tuple[HostLook, OverlayLook, Taken]) -> Taken:
+    """What the kernels held, and the manager's word around it."""
+    return looks[2]
+
+
+@pytest.fixture(scope="session")
+def look_again(stage: Stage, swarm: Swarm) -> Callable[[], Taken]:
+    """``look_again()``: read every node's kernel tables once more."""
+    return lambda: taking.take(swarm, stage.settings.images.job)
 
 
 # --- asking -----------------------------------------------------------------------------------------------
