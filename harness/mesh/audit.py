@@ -73,9 +73,14 @@ def auditor_of(kernel: Kernel, tables: Sequence[str] = ()) -> Auditor:
     return NativeNftables(why) if why else IptablesIpvs()
 
 
-def scene_of(kernels: Iterable[Kernel], expected: Expected) -> Scene:
-    """The kernels of the nodes that can be judged, beside what they must hold."""
-    judged = {node.hostname for node in expected.nodes}
+def scene_of(
+    kernels: Iterable[Kernel], expected: Expected, missing: Sequence[tuple[str, str]] = ()
+) -> Scene:
+    """The kernels of the nodes that can be judged, beside what they must hold.
+
+    Of a node that told only a part nothing is judged: what its kernel holds beyond that is not known.
+    """
+    judged = {node.hostname for node in expected.nodes} - {name for name, _ in missing}
     return Scene(expected, {kernel.node: kernel for kernel in kernels if kernel.node in judged})
 
 
@@ -96,7 +101,7 @@ def audit(
         skipped: (hostname, reason) of nodes that were not asked.
         tables: native nf_tables, by hostname and namespace.
     """
-    scene = scene_of(kernels, expected)
+    scene = scene_of(kernels, expected, missing)
     notes = {name: Notes(name) for name in scene.kernels}
     for name, kernel in scene.kernels.items():
         natives.audit(kernel, expected, tables or {}, notes[name])

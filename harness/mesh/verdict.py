@@ -37,7 +37,7 @@ def held(look: KernelLook, before: Truth, after: Truth) -> Held:
     """Compare what was read with what the manager said before and after."""
     expected, read = expect(before, after, look.clocks), kernels(look)
     result = audit(read, expected, missing=look.missing, skipped=look.skipped, tables=native_tables(look))
-    return Held(scene_of(read, expected), result)
+    return Held(scene_of(read, expected, look.missing), result)
 
 
 @judge

@@ -14,6 +14,7 @@ from harness.engine.protocol import Engine
 from harness.errors import RequestError
 from harness.evidence import Balancers, Cluster, Load, PortClosure, Roster, Traffic
 from harness.inside import witness
+from harness.inside.together import together
 from harness.inside.witness import HostLook, OverlayLook
 from harness.journal import Journal
 from harness.lab.protocol import Lab
@@ -187,6 +188,15 @@ def flask(stage: Stage, swarm: Swarm, works: Workloads, entries: tuple[str, ...]
 # --- looking ----------------------------------------------------------------------------------------------
 
 
+@dataclasses.dataclass(frozen=True)
+class Looks:
+    """What was seen from inside: the nodes' own side, tasks on the overlay network, the kernels."""
+
+    host: HostLook
+    overlay: OverlayLook
+    kernels: Taken
+
+
 @pytest.fixture(scope="session")
 def requests_each(stage: Stage, entries: tuple[str, ...]) -> int:
     """Requests per entry node that suffice for every judge of spread where round robin was read."""
@@ -196,8 +206,8 @@ def requests_each(stage: Stage, entries: tuple[str, ...]) -> int:
 @pytest.fixture(scope="session")
 def looks(
     stage: Stage, swarm: Swarm, works: Workloads, whoami: ServiceHandle, roster: Roster, requests_each: int
-) -> tuple[HostLook, OverlayLook]:
-    """Both inside witnesses, side by side; through the VIP as long as its judge needs."""
+) -> Looks:
+    """Both inside witnesses and the kernels', side by side; through the VIP as long as its judge needs."""
     how = witness.Ask(
         requests=requests_each,
         expect=works.identity,
@@ -205,34 +215,37 @@ def looks(
         timeout=stage.settings.limits.request_timeout,
     )
     with stage.steps("look from inside"):
-        seen = witness.both(swarm, whoami, works.network, how)
+        (host, overlay), held = together(
+            lambda stop: witness.both(swarm, whoami, works.network, how, stop=stop),
+            lambda stop: taking.take(swarm, how.image, stop=stop),
+        )
 
     def again(requests: int) -> OverlayLook:
         with stage.steps(f"no round robin was read: ask the VIP {requests} times from each node"):
             return witness.ask(swarm, whoami, works.network, dataclasses.replace(how, requests=requests))
 
-    seen = seen[0], chances.longer(stage.settings.limits, seen[1], roster, again)
-    swarm.cluster(dict(seen[0].kernels))
+    overlay = chances.longer(stage.settings.limits, overlay, roster, again)
+    swarm.cluster(dict(host.kernels))
     stage.pause("look")
-    return seen
+    return Looks(host, overlay, held)
 
 
 @pytest.fixture(scope="session")
-def host_look(looks: tuple[HostLook, OverlayLook, Taken]) -> HostLook:
+def host_look(looks: Looks) -> HostLook:
     """What the nodes' own side showed: ports, tables, the localhost path."""
-    return looks[0]
+    return looks.host
 
 
 @pytest.fixture(scope="session")
-def overlay_look(looks: tuple[HostLook, OverlayLook, Taken]) -> OverlayLook:
+def overlay_look(looks: Looks) -> OverlayLook:
     """What tasks on the overlay network saw: names, the VIP, one another."""
-    return looks[1]
+    return looks.overlay
 
 
 @pytest.fixture(scope="session")
-def kernels(looks: tuple[HostLook, OverlayLook, Taken]) -> Taken:
+def kernels(looks: Looks) -> Taken:
     """What the kernels held, and the manager's word around it."""
-    return looks[2]
+    return looks.kernels
 
 
 @pytest.fixture(scope="session")
