@@ -74,7 +74,7 @@ def _judge(
     owner = scene.expected.at[network.id].get(address)
     vip_of = scene.expected.vips.get((network.id, address), "")
     settled = owner is None or owner.presence is Presence.MUST or len(holders) > 1
-    if vip_of and settled and not scene.expected.leaving:
+    if vip_of and settled and network.id not in scene.expected.leaving:
         _tell(holders[-1], address, vip_of, f"only the VIP of {vip_of}", notes)
         return
     if len(holders) < 2 or (owner is not None and owner.presence is Presence.MAY):  # noqa: PLR2004  two owners

@@ -38,12 +38,13 @@ SAME: dict[str, Any] = {}
 
 def settled(old: Told, new: Told, **nodes: Any) -> Presence:
     """What must be there of a task of ``WEB`` that was so before and is so now; None: it was not there."""
-    told = []
-    for name, changed in (("before", old), ("after", new)):
+
+    def told(name: str, changed: Told) -> Truth:
         tasks = () if changed is None else (task(WEB, 1, **changed),)
         every = tuple(node(one, **(nodes if one == W1 else {})) for one in NODES)
-        told.append(truth(WEB, name=name, tasks=tasks, nodes=every))
-    return Window(*told).of_task("task-web-1")
+        return truth(WEB, name=name, tasks=tasks, nodes=every)
+
+    return Window(told("before", old), told("after", new)).of_task("task-web-1")
 
 
 ENDED = {"desired": "shutdown", "state": "failed"}
@@ -199,7 +200,10 @@ def test_removed_services_leave_while_their_tasks_do() -> None:
     """Tasks of a service that no truth knows; containers without a service are no sign."""
     ending = task(WEB, 0, desired="remove")
 
-    assert expected(API, tasks=(ending,)).leaving
+    assert expected(API, tasks=(ending,)).leaving == {INGRESS.id, APP.id}
+    assert not expected(
+        API, tasks=(dataclasses.replace(ending, addresses=()),)
+    ).leaving  # on the host's network
     assert not expected(API, tasks=(task(WEB, 0, **ENDED, since=OLD),)).leaving
     assert not expected(API, tasks=(dataclasses.replace(ending, service=""),)).leaving
 
