@@ -59,7 +59,7 @@ class NativeNftables:
 
     def audit(self, kernel: Kernel, scene: Scene, notes: Notes) -> None:  # noqa: ARG002  nothing is known of it
         """Tell that it cannot be judged."""
-        notes.unknown(HOST, f"backend not supported yet: {self.why}")
+        notes.unknown("", f"backend not supported yet: {self.why}")
 
 
 def auditor_of(kernel: Kernel, tables: Sequence[str] = ()) -> Auditor:

@@ -132,8 +132,9 @@ def test_a_native_nftables_balancer_is_not_supported_yet(fact: tuple[str, str] |
 
     assert result.findings == ()
     [(node, place, why)] = result.unknowns
-    assert (node, place) == (W1, "host")
+    assert (node, place) == (W1, "")
     assert why.startswith("backend not supported yet: ")
+    assert {state for _, name, state in result.cells if name == W1} == {Cell.UNKNOWN}
 
 
 def test_a_foreign_native_table_on_the_host_is_unknown() -> None:
