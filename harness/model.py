@@ -137,6 +137,7 @@ class Network:
 
     Attributes:
         vnis: VXLAN network identifiers of an overlay network, one per subnet.
+        attachable: whether plain containers may join: no task tells of them.
         direct: whether its balancer returns answers directly (DSR): then there is no SNAT (moby#38300).
     """
 
@@ -150,6 +151,7 @@ class Network:
     vnis: tuple[int, ...] = ()
     encrypted: bool = False
     direct: bool = False
+    attachable: bool = False
 
 
 class Path(enum.StrEnum):

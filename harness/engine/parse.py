@@ -157,6 +157,7 @@ def network(raw: Raw) -> Network:
         vnis=tuple(int(word) for word in vnis.split(",") if word.isdecimal()),
         encrypted="encrypted" in options,
         direct=_DIRECT in options,
+        attachable=bool(raw.get("Attachable")),
     )
 
 

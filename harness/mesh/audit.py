@@ -73,9 +73,7 @@ def auditor_of(kernel: Kernel, tables: Sequence[str] = ()) -> Auditor:
     return NativeNftables(why) if why else IptablesIpvs()
 
 
-def scene_of(
-    kernels: Iterable[Kernel], expected: Expected, missing: Sequence[tuple[str, str]] = ()
-) -> Scene:
+def scene_of(kernels: Iterable[Kernel], expected: Expected, missing: Sequence[tuple[str, str]] = ()) -> Scene:
     """The kernels of the nodes that can be judged, beside what they must hold.
 
     Of a node that told only a part nothing is judged: what its kernel holds beyond that is not known.

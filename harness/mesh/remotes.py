@@ -61,7 +61,9 @@ def stranger(node: str, network: Network, address: str, remote: str, scene: Scen
 
 
 def _perhaps(network: Network, remote: str, scene: Scene) -> bool:
-    """Whether an unknown address may be that of a load balancer, as its row leads to this end."""
+    """Whether an unknown address may be a plain container's, or that of a load balancer at this end."""
+    if network.attachable:
+        return True
     where = scene.node_at.get(remote, "")
     hidden = scene.expected.node(where) is not None and (where, network.id) not in scene.balancers
     if hidden and scene.expected.extended(where, network):

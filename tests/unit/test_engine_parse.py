@@ -134,11 +134,13 @@ def test_an_overlay_network_tells_its_vxlan_identifiers() -> None:
         "encrypted": "",
         "dsr": "",
     }
-    network = parse.network({"Id": "net1", "Name": "web", "Driver": "overlay", "Options": options})
+    raw = {"Id": "net1", "Name": "web", "Driver": "overlay", "Options": options, "Attachable": True}
+    network = parse.network(raw)
     plain = parse.network({"Id": "net2", "Name": "db", "Options": None})
 
-    assert (network.vnis, network.encrypted, network.direct) == ((4097, 4098), True, True)
-    assert (plain.vnis, plain.encrypted, plain.direct) == ((), False, False)
+    assert network.vnis == (4097, 4098)
+    assert (network.encrypted, network.direct, network.attachable) == (True, True, True)
+    assert (plain.vnis, plain.encrypted, plain.direct, plain.attachable) == ((), False, False, False)
 
 
 def test_a_global_service_has_no_number_of_replicas() -> None:

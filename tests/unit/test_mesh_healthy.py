@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.mesh.findings import Cell
-from harness.mesh.kernel import Backend, Kind, MarkService, RealServerRow
+from harness.mesh.kernel import Backend, ForwardingEntry, Kind, MarkService, RealServerRow
 from harness.mesh.settling import SETTLE
 from harness.model import Attachment, Availability, Port
 from tests.mesh_changes import backends, new_rule, no_rule, sysctl
@@ -31,6 +31,7 @@ from tests.mesh_spec import (
     WEB,
     Spec,
     balancer_name,
+    mac,
     node,
     overlay_name,
     task,
@@ -352,3 +353,16 @@ def test_overlay_rows_of_an_unread_node_are_not_held_against_others() -> None:
     assert result.unknowns == ((W2, "", "no answer"),)
     assert ("web", W2, Cell.UNKNOWN) in result.cells
     assert overlay_name(APP) in {one.name for one in healthy.kernels[W2].namespaces}
+
+
+def test_rows_of_unknown_addresses_belong_on_an_attachable_network() -> None:
+    """A plain container's address stands in no task: its rows are not stale there, and are elsewhere."""
+    unknown = "10.0.9.200"
+    row = ForwardingEntry(mac(unknown), "vxlan0", "192.168.200.12", "permanent")
+    seen = world().on(
+        W1, overlay_name(APP), lambda space: dataclasses.replace(space, forwarding=(*space.forwarding, row))
+    )
+    nets = tuple(dataclasses.replace(net, attachable=net.id == APP.id) for net in seen.before.networks)
+
+    assert [name for name, *_ in seen.found()] == ["stale-fdb-entry"]
+    assert seen.told(networks=nets).found() == []

@@ -97,12 +97,14 @@ def test_a_node_that_did_not_answer_is_unknown() -> None:
     assert {state for _, node, state in result.cells if node != MANAGER} == {Cell.UNKNOWN}
 
 
-def test_half_an_answer_is_judged_and_unknown() -> None:
-    """A node that broke off: what it told counts, but it is not fine."""
-    result = world().audit(missing=((W1, "3 of 9 pieces arrived"),))
+def test_half_an_answer_is_unknown_as_a_whole() -> None:
+    """What did not arrive looks like what is not there: nothing of that node is judged."""
+    half = world().without(W1, SBOX, OV, LB).on(W1, SANDBOX1, lambda space: unread(space, "rules"))
+    result = half.audit(missing=((W1, "no closing record after 7 records"),))
 
     assert result.findings == ()
-    assert result.unknowns == ((W1, "", "3 of 9 pieces arrived"),)
+    assert (W1, "", "no closing record after 7 records") in result.unknowns
+    assert {state for _, node, state in result.cells if node == W1} == {Cell.UNKNOWN}
 
 
 def test_a_kernel_without_a_host_namespace_is_unknown() -> None:
@@ -185,8 +187,8 @@ def test_rules_that_nobody_understands_make_the_outcome_unknown() -> None:
 
 def test_a_broken_cell_is_told_before_an_unknown_one() -> None:
     """The table of services and nodes names what is certain."""
-    broken = world().on(W1, SBOX, no_service(MARK))
-    cells = _cells(broken.audit(missing=((W1, "late"),)).cells)
+    broken = world().on(W1, SBOX, no_service(MARK)).on(W1, LB, lambda space: unread(space, "ipvs"))
+    cells = _cells(broken.audit().cells)
 
     assert cells["web", W1] is Cell.BROKEN
     assert cells["api", W1] is Cell.UNKNOWN

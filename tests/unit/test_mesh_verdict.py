@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
-import types
 from collections.abc import Callable
 
 import pytest
@@ -26,8 +24,7 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> Judged:
     """Judge a world as if its kernels had been parsed from dumps."""
 
     def judge(told: World, look: KernelLook = LOOK, **options: object) -> Verdict:
-        parsed = types.SimpleNamespace(kernels=lambda _: tuple(told.kernels.values()))
-        monkeypatch.setitem(sys.modules, "harness.mesh.observed", parsed)
+        monkeypatch.setattr("harness.mesh.verdict.kernels", lambda _: tuple(told.kernels.values()))
         return tables_agree(look, told.before, told.after, **options)  # type: ignore[arg-type]  # by name
 
     return judge
