@@ -21,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.clock import SYSTEM, Clock
 from harness.errors import RequestError
-from harness.evidence import KINDS, Evidence, Traffic
+from harness.evidence import KINDS, Evidence, Span, Traffic, span
 from harness.judge.verdict import Basis, State, Subject, Verdict
 from harness.model import Sample
 
@@ -49,6 +49,7 @@ class Journal:
         self.clock = clock
         self._lock = threading.Lock()
         self._ids: Counter[str] = Counter()
+        self.spans: dict[str, Span] = {}  # from when to when kept evidence was gathered, by its id
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
 
@@ -88,6 +89,8 @@ class Journal:
         plain = dataclasses.replace(evidence, samples=()) if isinstance(evidence, Traffic) else evidence
         data = _ADAPTERS[name].dump_python(plain, mode="json")
         self.write("evidence", type=name, id=data["id"], data=data)
+        if (gathered := span(evidence)) is not None:
+            self.spans[data["id"]] = gathered
         return evidence
 
     def claim(self, check: str, title: str, verdict: Verdict, *, suite: str = "") -> None:
@@ -138,6 +141,12 @@ class Saved:
     def run(self) -> Mapping[str, Any]:
         """The first line of the run, empty if it never began."""
         return next((record for record in self.records if record["kind"] == "run"), {})
+
+    @property
+    def spans(self) -> dict[str, Span]:
+        """From when to when each piece of evidence was gathered, by its id."""
+        found = {ident: span(kept) for ident, kept in self.evidence.items()}
+        return {ident: gathered for ident, gathered in found.items() if gathered is not None}
 
     def of(self, kind: str) -> tuple[Mapping[str, Any], ...]:
         """The records of one kind."""

@@ -247,6 +247,12 @@ class Load:
     replicas: tuple[LoadCell, ...]
     errors: tuple[tuple[str, int], ...] = ()
     generator: str = ""  # what limited the generator, if anything did
+    ended: float = 0.0
+
+    @property
+    def began(self) -> float:
+        """When it began."""
+        return self.ended - self.seconds
 
 
 Evidence: TypeAlias = (
@@ -264,6 +270,15 @@ Evidence: TypeAlias = (
     | KernelLook
     | Truth
 )
+Span: TypeAlias = tuple[float, float]
+
+
+def span(evidence: object) -> Span | None:
+    """From when to when a piece of evidence was gathered (seconds, monotonic); None if it does not tell."""
+    began, ended = getattr(evidence, "began", None), getattr(evidence, "ended", None)
+    return (began, ended) if isinstance(began, float) and isinstance(ended, float) else None
+
+
 KINDS: dict[str, type] = {
     kind.__name__.lower(): kind
     for kind in (
@@ -303,7 +318,9 @@ __all__ = [
     "PortMatrix",
     "RealServer",
     "Roster",
+    "Span",
     "Traffic",
     "Truth",
     "VirtualServer",
+    "span",
 ]

@@ -103,5 +103,8 @@ class Lab(Protocol):
     def plug(self, node: str) -> None:
         """Put the node's network cable back. No effect if it is in."""
 
+    def processes(self) -> tuple[int, ...]:
+        """Ids of processes here whose descendants are all others of the lab; none if it is gone."""
+
     def status(self) -> tuple[NodeStatus, ...]:
         """Ask every kernel process and every engine how it is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import sys
@@ -73,7 +74,8 @@ def run(
     plan.write(asked, folder / "plan.json")
     warnings = _locust(folder, locustfile, users=users, longest=2 * seconds)
     result = plan.read(folder / "result.json")
-    return journal.keep(plan.evidence(result, load=load, service=service, plan=asked, warnings=warnings))
+    found = plan.evidence(result, load=load, service=service, plan=asked, warnings=warnings)
+    return journal.keep(dataclasses.replace(found, ended=journal.clock.now()))
 
 
 def _locust(folder: Path, locustfile: Path, *, users: int, longest: float) -> str:

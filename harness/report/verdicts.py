@@ -19,6 +19,7 @@ from harness import judge
 from harness.errors import Exit
 from harness.evidence import Balancers, Cluster
 from harness.journal import Claim, Saved
+from harness.judge import machine
 from harness.judge.verdict import Finding, State, Subject, Verdict, replay, unknown, worst
 
 SCHEMA = 1
@@ -164,7 +165,11 @@ def rejudge(saved: Saved) -> tuple[Claim, ...]:
     for module in pkgutil.iter_modules(judge.__path__):
         importlib.import_module(f"{judge.__name__}.{module.name}")
     importlib.import_module("harness.mesh.verdict")  # the third witness judges beside its tables
-    return tuple(dataclasses.replace(claim, verdict=_again(claim, saved)) for claim in saved.claims)
+    seen, spans = machine.uses(saved.of("machine")), saved.spans
+    return tuple(
+        dataclasses.replace(claim, verdict=machine.excused(_again(claim, saved), seen, spans))
+        for claim in saved.claims
+    )
 
 
 def _again(claim: Claim, saved: Saved) -> Verdict:

@@ -9,7 +9,7 @@ import platform
 import socket
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Self
@@ -23,6 +23,7 @@ from harness.journal import Journal
 from harness.progress import Silent
 from harness.request import Request
 from harness.stage.interrupts import Interrupts
+from harness.stage.machine import MachineWatch
 from harness.stage.news import Pipe, Steps
 from harness.stage.promises import BrokenPromiseError, OpenPromiseError, Promises
 
@@ -125,6 +126,10 @@ class Stage:
         self.journal.write("trouble", text=known.message, remedy=known.remedy, exit=int(known.exit))
         if isinstance(error, RequestError) or not self.promises.claims:
             self.session.shouldstop = known.message
+
+    def watch_machine(self, lab: Callable[[], Iterable[int]]) -> MachineWatch:
+        """For a block: how much of this machine is used by others than us and ``lab`` (process ids)."""
+        return MachineWatch(lab, self.journal, self.promises.machine.append)
 
     def pause(self, step: str) -> None:
         """Wait here if the request says so, until ``<run>/continue`` appears or the run is interrupted."""

@@ -61,8 +61,10 @@ def promise(stage: Stage) -> Promises:
 
 @pytest.fixture(scope="session")
 def engine(stage: Stage) -> Iterator[Engine]:
-    """The manager's engine."""
-    with opening.engine(stage.request.target, stage.settings) as opened:
+    """The manager's engine; on a lab, which shares this machine, with an eye on who else uses it."""
+    found = labs.find() if stage.request.target == "lab" else None
+    watched = contextlib.nullcontext() if found is None else stage.watch_machine(found.processes)
+    with opening.engine(stage.request.target, stage.settings) as opened, watched:
         yield opened
 
 

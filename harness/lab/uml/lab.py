@@ -143,6 +143,11 @@ class UmlLab:
         """Put the node's network cable back."""
         control.ask(self.where, "link", link=boot.port(self.node(node)), up=True)
 
+    def processes(self) -> tuple[int, ...]:
+        """The holder, first process of the lab's own process namespace."""
+        pid = state.holder_pid(self.where)
+        return () if pid is None else (pid,)
+
     def status(self) -> tuple[NodeStatus, ...]:
         """Ask every kernel process and every engine how it is."""
         exits, up = self._exits(), set(control.ask(self.where, "links")["up"])
