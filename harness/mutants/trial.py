@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from harness.errors import HarnessError, Unmeasurable
 from harness.faults.protocol import injected
-from harness.judge.verdict import Finding
+from harness.judge.verdict import Finding, Verdict
 from harness.mesh.taking import Taken
 from harness.mutants import design, looking
 from harness.mutants.ground import Ground
@@ -58,14 +58,16 @@ def _tried(mutant: Mutant, ground: Ground) -> Result:
         # the audit comes first where traffic might teach the overlay what was taken from it
         taken = ground.audit()
         verdicts = looking.ask(ground, roster, mutant.ask) | {KERNEL: taken.judged()}
-    return _result(mutant, ground, taken, [name for name, one in verdicts.items() if looking.refuted(one)])
+    return _result(mutant, ground, taken, verdicts)
 
 
-def _result(mutant: Mutant, ground: Ground, taken: Taken, caught: list[str]) -> Result:
+def _result(mutant: Mutant, ground: Ground, taken: Taken, verdicts: Mapping[str, Verdict]) -> Result:
+    caught = [name for name, one in verdicts.items() if looking.refuted(one)]
     told = sorted(_told(one, ground) for one in taken.audit().findings)
     wish = sorted(_wish(one, ground) for one in mutant.wanted)
     named = bool(wish) and told == wish
-    why = [f"{name} did not refute" for name in sorted(mutant.witnesses - set(caught))]
+    silent = sorted(mutant.witnesses - set(caught))
+    why = [f"{name} did not refute ({verdicts[name]})" for name in silent]
     if not named:
         why.append(f"the audit told {_listed(told)} instead of {_listed(wish)}")
         why += sorted({f"unknown: {' '.join(one)}" for one in taken.audit().unknowns})
