@@ -36,7 +36,10 @@ def rule(table: str, text: str) -> Rule:
         if word == "!":
             no, at = "!", at - 1
             continue
-        if word in _VALUES:
+        if no and word not in _VALUES:
+            others += ["!", word]
+            at -= 1
+        elif word in _VALUES:
             fields[_VALUES[word]] = no + value
         elif word in _NUMBERS and value.isdigit():
             fields[_NUMBERS[word]] = int(value)

@@ -137,6 +137,7 @@ SANDBOX_MUTANTS = (
         device("eth0", mac="02:42:00:00:00:99"),
         address=balancer_address(INGRESS, W1),
     ),
+    Mutant("duplicate-address", W1, SBOX, more_address("eth0", WEB2, 32), "web", WEB2),
     # the load balancer of a network
     Mutant("ip-forward-off", W2, LB, sysctl("net.ipv4.ip_forward", "0")),
     Mutant("missing-vip-alias", W2, LB, fewer_address("eth0", APP_VIP), "web", APP_VIP),

@@ -24,7 +24,7 @@ OLD = WALL - 60.0
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
-    """A service: its VIP is ``.100 + number`` of a network, its tasks have ``.10 + 10 * number`` and on.
+    """A service: its VIP is ``.200 + number`` of a network, its tasks have ``.10 + 10 * number`` and on.
 
     Attributes:
         on: node of each task, in slot order.
@@ -51,7 +51,7 @@ class Spec:
 
     def vip(self, network: Network) -> str:
         """Its VIP."""
-        return address_in(network, 100 + self.number)
+        return address_in(network, 200 + self.number)
 
     def address(self, network: Network, task: int) -> str:
         """The address of a task."""

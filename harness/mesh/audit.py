@@ -59,7 +59,7 @@ class NativeNftables:
 
     def audit(self, kernel: Kernel, scene: Scene, notes: Notes) -> None:  # noqa: ARG002  nothing is known of it
         """Tell that it cannot be judged."""
-        notes.unknown(HOST, f"backend not supported yet: {self.why}")
+        notes.unknown("", f"backend not supported yet: {self.why}")
 
 
 def auditor_of(kernel: Kernel, tables: Sequence[str] = ()) -> Auditor:
@@ -104,6 +104,11 @@ def audit(
     audit_addresses.audit(scene, notes)
     unknowns = [*_unanswered(scene, missing, dict(skipped))]
     unknowns += [("", service, why) for service, why in expected.unjudged]
+    unknowns += [
+        (node.hostname, "", f"{node.address or 'its address'} is no address, and no peer's row tells one")
+        for node in expected.nodes
+        if node.hostname not in scene.data
+    ]
     unknowns += [told for one in notes.values() for told in one.unknowns]
     findings = tuple(finding for one in notes.values() for finding in one.findings)
     counted = sum((one.counted for one in notes.values()), Counter[str]())

@@ -17,12 +17,18 @@ _SANDBOXES = frozenset({Kind.TASK, Kind.INGRESS, Kind.BALANCER})
 
 @dataclasses.dataclass(frozen=True)
 class Holder:
-    """A sandbox that has an address; ``first``: the device's MAC was made of it."""
+    """A sandbox that has an address.
+
+    Attributes:
+        first: the device's MAC was made of it.
+        alias: as a load balancer carries a VIP; every node has that of a service.
+    """
 
     node: str
     space: Namespace
     device: str
     first: bool
+    alias: bool = False
 
 
 def audit(scene: Scene, notes: dict[str, Notes]) -> None:
@@ -48,18 +54,18 @@ def _shares_subnet(network: Network, scene: Scene) -> bool:
 
 def _holders(network: Network, scene: Scene) -> dict[str, list[Holder]]:
     found: dict[str, list[Holder]] = {}
+    vips = scene.expected.vips
     for kernel in scene.kernels.values():
-        for space in kernel.namespaces:
-            if space.kind not in _SANDBOXES:
-                continue
-            alias = places.aliases(space)
+        for space in (one for one in kernel.namespaces if one.kind in _SANDBOXES):
+            aliases = places.aliases(space) if space.kind is not Kind.TASK else frozenset()
             for device in space.devices:
                 for address, _ in device.addresses:
-                    vip = address in alias and (network.id, address) in scene.expected.vips
-                    if not vip and places.contains(network, address):
+                    alias = address in aliases
+                    if places.contains(network, address) and not (alias and (network.id, address) in vips):
                         first = device.mac.lower() == places.mac_of(address)
-                        found.setdefault(address, []).append(Holder(kernel.node, space, device.name, first))
-    return found
+                        holder = Holder(kernel.node, space, device.name, first, alias)
+                        found.setdefault(address, []).append(holder)
+    return {address: held for address, held in found.items() if not all(one.alias for one in held)}
 
 
 def _judge(
@@ -68,7 +74,7 @@ def _judge(
     owner = scene.expected.at[network.id].get(address)
     vip_of = scene.expected.vips.get((network.id, address), "")
     settled = owner is None or owner.presence is Presence.MUST or len(holders) > 1
-    if vip_of and settled and not scene.expected.leaving:
+    if vip_of and settled and network.id not in scene.expected.leaving:
         _tell(holders[-1], address, vip_of, f"only the VIP of {vip_of}", notes)
         return
     if len(holders) < 2 or (owner is not None and owner.presence is Presence.MAY):  # noqa: PLR2004  two owners

@@ -32,7 +32,7 @@ def audit(
                 _no_service(space, one, notes)
         elif one.pool.settled:
             _backends(space, one, one.service, scene, notes, strict=one.pool.vip in wanted)
-    if not scene.expected.leaving:
+    if network.id not in scene.expected.leaving:
         _loose(space, network, found, notes)
 
 
@@ -109,7 +109,7 @@ def _extra(row: RealServerRow, pool: Pool, service: MarkService, scene: Scene, f
 def _loose(space: Namespace, network: Network, found: tuple[Joined, ...], notes: Notes) -> None:
     """IPVS services that are nobody's, unless a service in transit may have them."""
     owned = {one.mark for one in found if one.service is not None}
-    moving = [one.pool for one in found if not one.pool.settled]
+    moving = [one.pool for one in found if not one.pool.settled or (one.pool.may and not one.pool.must)]
     for service in space.ipvs:
         notes.count("ipvs services")
         if service.mark in owned or _in_transit(service, moving):
@@ -125,7 +125,7 @@ def _loose(space: Namespace, network: Network, found: tuple[Joined, ...], notes:
 
 
 def _in_transit(service: MarkService, moving: list[Pool]) -> bool:
-    """Whether a service that is being changed may own it: changed ports make a second IPVS service."""
+    """Whether a service that is being made or changed may own it: changed ports make a second one."""
     if not service.servers:
         return bool(moving)
     known = {address for pool in moving for address in (*pool.must, *pool.may, *pool.gone)}

@@ -50,6 +50,9 @@ class _Block:
 
 def swarm_ports(kernel: Kernel, host: Namespace, scene: Scene, notes: Notes) -> None:
     """Send packets of data path, gossip and control between the node and each peer through its rules."""
+    if ":" in scene.data.get(kernel.node, ""):
+        notes.unknown(host, "its address is IPv6, and the rules of ip6tables are not read")
+        return
     blocks: dict[tuple[str, str, bool], _Block] = {}
     tried: dict[tuple[str, str], set[str]] = {}
     for rules in read(host):
@@ -155,7 +158,8 @@ def _published_packets(
 ) -> Iterator[Packet]:
     """A request of a peer's (a firewall that admits nodes only is no fault), and the answer to it."""
     own = scene.data.get(kernel.node, "")
-    client = next(iter(scene.peers(kernel.node).values()), "203.0.113.1")
+    clients = [peer for peer in scene.peers(kernel.node).values() if ":" not in peer]
+    client = clients[0] if clients else "203.0.113.1"
     device = places.underlay(entry.space, own)
     link, inner = device.name if device else "", entry.bridge.name
     yield Packet(

@@ -30,7 +30,7 @@ def audit(
             for what, rules, wish, name in _wishes(one.pool, marks):
                 notes.count("marks")
                 _check(space, one, owners, notes, (what, rules, wish, name))
-    if not scene.expected.leaving:
+    if network.id not in scene.expected.leaving:
         _stale(space, network, found, scene, notes, marks)
 
 
@@ -110,7 +110,7 @@ def aliases(space: Namespace, network: Network, required: list[Pool], scene: Sce
                 seen=listed(sorted(carried)),
                 command="ip -4 addr show",
             )
-    if scene.expected.leaving:
+    if network.id in scene.expected.leaving:
         return
     for address in sorted(carried):
         live = scene.expected.at[network.id].get(address)

@@ -12,7 +12,7 @@ from harness.mesh.packets import Packet, walk
 from harness.mesh.places import Scene
 from harness.mesh.tables import read
 
-VXLAN = 50  # bytes that the tunnel adds to a packet
+_TUNNEL = 50  # bytes that vxlan adds to a packet, as the engine counts them
 _FULL = 80  # per cent of a table from which on it is told
 _PARTS = "ip_vs, ip_vs_rr, xt_ipvs and vxlan, built in or as modules"
 
@@ -46,13 +46,23 @@ def supported(kernel: Kernel, scene: Scene, notes: Notes) -> bool:
     A list of modules proves little (a built-in part may have no entry): only what nothing tells of, what was
     not seen at work and what has to be there counts as lacking.
     """
+    modules = facts.pairs(kernel, "modules")
+    needed = [
+        pool.network
+        for pool in scene.expected.pools
+        if pool.required and scene.expected.extended(kernel.node, pool.network)
+    ]
+    spaces = kernel.namespaces
     lacking = []
-    balanced = any(pool.required for pool in scene.expected.pools)
-    if facts.fact(kernel, "ipvs") is False and balanced and not any(one.ipvs for one in kernel.namespaces):
-        lacking.append("ip_vs")
-    tunnels = any(device.kind == "vxlan" for space in kernel.namespaces for device in space.devices)
+    if needed and not any(one.ipvs for one in spaces):
+        lacking += ["ip_vs"] if facts.fact(kernel, "ipvs") is False else []
+        lacking += ["ip_vs_rr"] if not lacking and modules.get("ip_vs_rr") == "" else []
+    translated = any(rule.ipvs for space in spaces for held in space.rules for rule in held.rules)
+    if any(not network.direct for network in needed) and not translated and modules.get("xt_ipvs") == "":
+        lacking.append("xt_ipvs")
+    tunnels = any(device.kind == "vxlan" for space in spaces for device in space.devices)
     extended = any(scene.expected.extended(kernel.node, network) for network in scene.expected.networks)
-    if extended and not tunnels and facts.pairs(kernel, "modules").get("vxlan") == "":
+    if extended and not tunnels and modules.get("vxlan") == "":
         lacking.append("vxlan")
     if lacking:
         notes.find(
@@ -89,14 +99,14 @@ def _mtu(kernel: Kernel, host: Namespace, scene: Scene, notes: Notes) -> None:
         space = places.overlay(kernel, network)
         tunnels = [device.mtu for device in space.devices if device.kind == "vxlan"] if space else []
         above[network.name] = max(tunnels, default=0)
-    large = {name: mtu for name, mtu in above.items() if mtu + VXLAN > below.mtu}
+    large = {name: mtu for name, mtu in above.items() if mtu + _TUNNEL > below.mtu}
     notes.count("tunnels", len(above))
     if large:
         notes.find(
             "overlay-mtu-too-large",
             HOST,
             address=end,
-            expected=f"an MTU of {max(large.values()) + VXLAN} or more on {below.name}",
+            expected=f"an MTU of {max(large.values()) + _TUNNEL} or more on {below.name}",
             seen=f"{below.name} with {below.mtu}; "
             + listed(f"{name} with {mtu}" for name, mtu in sorted(large.items())),
             command=f"ip link show {below.name}",

@@ -58,7 +58,7 @@ def accepts(entry: HostEntry, port: Port) -> tuple[bool, bool]:
 
 def stale(entry: HostEntry, scene: Scene, notes: Notes) -> None:
     """Rules for ports that no service publishes; an ACCEPT rule is told only where its DNAT is gone."""
-    if scene.expected.leaving:
+    if scene.expected.ingress is None or scene.expected.ingress.id in scene.expected.leaving:
         return
     nat = {port: rules for port, rules in _dnat(entry).items() if port not in scene.expected.ports}
     for (port, protocol), rules in nat.items():

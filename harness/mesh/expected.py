@@ -83,7 +83,7 @@ class Expected:
         nodes: those whose kernels can be held against it; ``skipped``: (hostname, reason) of the others.
         networks: overlay networks that existed all the time.
         services: names, in order; ``ports``: (port, protocol) -> service, of all that ever were published.
-        leaving: whether tasks of a removed service are still about: its rows may be, too.
+        leaving: ids of networks with tasks of a removed service that are still about: its rows may be, too.
         unjudged: (service, reason) of what no table of a known kind holds.
     """
 
@@ -95,7 +95,7 @@ class Expected:
     endpoints: tuple[Endpoint, ...]
     ports: dict[tuple[int, str], str]
     vips: dict[tuple[str, str], str]
-    leaving: bool
+    leaving: frozenset[str]
     data_port: int
     unjudged: tuple[tuple[str, str], ...] = ()
 
@@ -178,10 +178,12 @@ def expect(before: Truth, after: Truth, clocks: Sequence[tuple[str, float]] = ()
             for service in truth.services
             for vip in service.vips
         },
-        leaving=any(
-            task.service and task.service not in known and window.of_task(task.id) is not Presence.GONE
+        leaving=frozenset(
+            place.network
             for truth in (before, after)
             for task in truth.tasks
+            if task.service and task.service not in known and window.of_task(task.id) is not Presence.GONE
+            for place in task.addresses
         ),
         data_port=after.data_port,
         unjudged=tuple(

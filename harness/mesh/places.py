@@ -53,7 +53,7 @@ class Scene:
         It is the node's address unless most rows of its peers agree on another one that the node has: a
         swarm may keep its data path on a network of its own (``--data-path-addr``).
         """
-        addresses = {node.hostname: node.address for node in self.expected.nodes}
+        addresses = {node.hostname: node.address for node in self.expected.nodes if is_address(node.address)}
         votes: dict[str, Counter[str]] = {}
         for kernel in self.kernels.values():
             for network in self.expected.networks:
@@ -103,7 +103,7 @@ def sandboxes(kernel: Kernel, network: Network) -> dict[str, tuple[Namespace, De
     for space in kernel.namespaces:
         for device in space.devices if space.kind is Kind.TASK else ():
             for address, prefix in device.addresses:
-                if prefix == _bits(address) or not contains(network, address):
+                if prefix == _bits(address) or (network.subnets and not contains(network, address)):
                     continue
                 if address not in found or device.mac.lower() == mac_of(address):
                     found[address] = (space, device)
@@ -154,6 +154,15 @@ def behind(bridge: Device | None, space: Namespace | None) -> str:
 def underlay(host: Namespace, address: str) -> Device | None:
     """The device of a node's own address."""
     return next((one for one in host.devices if address in {own for own, _ in one.addresses}), None)
+
+
+def is_address(text: str) -> bool:
+    """Whether it is an address: some swarms advertise names."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def contains(network: Network, address: str) -> bool:
