@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("pytest_plugin", "cli"),
+    ("mutants",),
     ("stage",),
     ("report",),
     ("mesh", "faults", "load", "workloads"),

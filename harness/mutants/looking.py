@@ -1,0 +1,99 @@
+"""What the witnesses of the black box say of a planted fault: those outside, and those inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.evidence import Roster, Traffic
+from harness.inside import witness
+from harness.inside.witness import Ask
+from harness.judge import covered, even, tasks_resolve, vip_resolves
+from harness.judge.verdict import State, Verdict, worst
+from harness.model import Sample
+from harness.mutants.ground import Ground
+from harness.mutants.mutant import INSIDE, OUTSIDE
+from harness.probe import sampler
+from harness.workloads import whoami
+
+_REQUESTS = 60  # to each node: enough for the judge of random choice to see a missing, dead or heavy replica
+_TIMEOUT = 1.5  # seconds; healthy requests were seen to take 0.9 s on busy machines
+_ENOUGH = 2  # lost requests of one node: what is known of it will not change
+_LARGE = "/" + "m" * 2900  # more than one packet there, and as much back: whoami repeats the request line
+
+
+def ask(ground: Ground, roster: Roster, how: str) -> dict[str, Verdict]:
+    """Ask the way the mutant wants it; the worst verdict of each black-box witness."""
+    found: dict[str, list[Verdict]] = {}
+    for word in how.split():
+        witness_of, asking = _ASKED[word]
+        found.setdefault(witness_of, []).extend(asking(ground, roster))
+    return {name: max(every, key=lambda one: _ORDER.index(one.state)) for name, every in found.items()}
+
+
+def refuted(verdict: Verdict | None) -> bool:
+    """Whether a witness saw it."""
+    return verdict is not None and worst([verdict.state]) is State.REFUTED
+
+
+def _plain(ground: Ground, roster: Roster) -> list[Verdict]:
+    return _judged(_burst(ground, "/"), roster)
+
+
+def _large(ground: Ground, roster: Roster) -> list[Verdict]:
+    return _judged(_burst(ground, _LARGE), roster)
+
+
+def _burst(ground: Ground, resource: str) -> Traffic:
+    targets = ground.targets(resource)
+    return sampler.burst(
+        targets,
+        _REQUESTS,
+        journal=ground.swarm.journal,
+        timeout=_TIMEOUT,
+        give_up_after=_ENOUGH,
+        enough={target.entry: _sated() for target in targets},
+    )
+
+
+def _vip(ground: Ground, roster: Roster) -> list[Verdict]:
+    look = witness.ask(ground.swarm, ground.web, ground.network, _how(ground))
+    verdicts = _judged(look.traffic, roster)
+    return [*verdicts, vip_resolves(look.names), tasks_resolve(look.names, roster, network=ground.network.id)]
+
+
+def _localhost(ground: Ground, roster: Roster) -> list[Verdict]:
+    return _judged(witness.look(ground.swarm, ground.web, _how(ground)).traffic, roster)
+
+
+def _how(ground: Ground) -> Ask:
+    return Ask(
+        20,
+        whoami.identity(ground.swarm.run),
+        ground.settings.images.job,
+        target_port=whoami.TARGET,
+        timeout=_TIMEOUT,
+    )
+
+
+def _judged(traffic: Traffic, roster: Roster) -> list[Verdict]:
+    return [covered(traffic, roster), even(traffic, roster)]
+
+
+def _sated() -> Callable[[Sample], bool]:
+    lost = 0
+
+    def count(sample: Sample) -> bool:
+        nonlocal lost
+        lost += not sample.ok
+        return lost >= _ENOUGH
+
+    return count
+
+
+_ORDER = (State.UPHELD, State.UNKNOWN, State.REFUTED)
+_ASKED: dict[str, tuple[str, Callable[[Ground, Roster], list[Verdict]]]] = {
+    "plain": (OUTSIDE, _plain),
+    "large": (OUTSIDE, _large),
+    "vip": (INSIDE, _vip),
+    "localhost": (INSIDE, _localhost),
+}

@@ -1,0 +1,151 @@
+"""Mutants of a network's load balancer (``lb_...``), and of a task's own sandbox."""
+
+from harness.mutants.mutant import INSIDE, KERNEL, OUTSIDE, Mutant, Wanted
+
+_IN = frozenset({INSIDE, KERNEL})
+_OUT = frozenset({OUTSIDE, KERNEL})
+_UNMARK = 'keep $LB mangle; cut_rules $LB mangle INPUT "-d $APP_VIP/32"'
+_REDIRECT = "keep $TASK nat; cut_rules $TASK nat PREROUTING REDIRECT"
+
+MUTANTS = (
+    Mutant(
+        "B8a",
+        "B8",
+        "ip_forward is 0 in a load balancer",
+        "ns $LB sysctl -qw net.ipv4.ip_forward=0",
+        "ns $LB sysctl -qw net.ipv4.ip_forward=1",
+        (Wanted("ip-forward-off", "LB"),),
+        _IN,
+        "vip",
+    ),
+    Mutant(
+        "B8b",
+        "B8",
+        "a VIP is no address of its load balancer",
+        "ns $LB ip addr del $APP_VIP/32 dev eth0",
+        "gone ns $LB ip addr add $APP_VIP/32 dev eth0",
+        (Wanted("missing-vip-alias", "LB", "web", "APP_VIP"),),
+        _IN,
+        "vip",
+    ),
+    Mutant(
+        "B8c",
+        "B8",
+        "the MARK rule of a VIP is gone",
+        _UNMARK,
+        "back $LB mangle",
+        (Wanted("missing-vip-mark", "LB", "web", "APP_VIP"),),
+        _IN,
+        "vip",
+    ),
+    Mutant(
+        "B8d",
+        "B8",
+        "a VIP's mark leads to another service",
+        f"{_UNMARK}; ns $LB iptables -t mangle -A INPUT -d $APP_VIP/32 -j MARK --set-mark $LBAPIMARK",
+        "back $LB mangle",
+        (Wanted("wrong-mark", "LB", "web", "APP_VIP"),),
+        _IN,
+        "vip",
+    ),
+    Mutant(
+        "B1b",
+        "B1",
+        "a real server without a task behind a VIP",
+        "ns $LB ipvsadm -a -f $LBMARK -r $FREE_APP:0 -m -w 1",
+        "gone ns $LB ipvsadm -d -f $LBMARK -r $FREE_APP:0",
+        (Wanted("stale-ipvs-backend", "LB", "web", "FREE_APP"),),
+        _IN,
+        "vip",
+    ),
+    Mutant(
+        "B2b",
+        "B2",
+        "a replica is no real server behind a VIP",
+        "ns $LB ipvsadm -d -f $LBMARK -r $REMOTE_APP:0",
+        "gone ns $LB ipvsadm -a -f $LBMARK -r $REMOTE_APP:0 -m -w 1",
+        (Wanted("missing-ipvs-backend", "LB", "web", "REMOTE_APP"),),
+        _IN,
+        "vip",
+    ),
+    Mutant(
+        "B6b",
+        "B6",
+        "the IPVS service of a VIP is gone",
+        "ns $LB ipvsadm -Sn > /run/mutant.ipvs; ns $LB ipvsadm -D -f $LBMARK",
+        """test ! -s /run/mutant.ipvs || { ns $LB ipvsadm -C; ns $LB ipvsadm -R < /run/mutant.ipvs; }
+        rm -f /run/mutant.ipvs""",
+        (Wanted("missing-ipvs-service", "LB", "web", "APP_VIP"),),
+        _IN,
+        "vip",
+    ),
+    Mutant(
+        "B7c",
+        "B7",
+        "the SNAT rule of a load balancer is gone",
+        "keep $LB nat; cut_rules $LB nat POSTROUTING --ipvs",
+        "back $LB nat",
+        (Wanted("missing-snat", "LB"),),
+        _IN,
+        "vip",
+    ),
+    Mutant(
+        "B19a",
+        "B19",
+        "the REDIRECT to the target port is gone",
+        _REDIRECT,
+        "back $TASK nat",
+        (Wanted("missing-redirect", "TASK", "web", "LOCAL_ING"),),
+        _OUT,
+        "plain",
+    ),
+    Mutant(
+        "B19b",
+        "B19",
+        "the REDIRECT of an earlier target port",
+        f"""{_REDIRECT}
+        ns $TASK iptables -t nat -A PREROUTING -d $LOCAL_ING/32 -p tcp --dport $PORT \
+            -j REDIRECT --to-ports 81""",
+        "back $TASK nat",
+        (Wanted("wrong-redirect", "TASK", "web", "LOCAL_ING"),),
+        _OUT,
+        "plain",
+    ),
+    Mutant(
+        "B19c",
+        "B19",
+        "a task's own rules drop its target port",
+        "keep $TASK filter; cut_rules $TASK filter INPUT 'NEW,ESTABLISHED -j ACCEPT'",
+        "back $TASK filter",
+        (Wanted("missing-task-accept", "TASK", "web", "LOCAL_ING"),),
+        _OUT,
+        "plain",
+    ),
+    Mutant(
+        "C13",
+        "C13",
+        "a task's MAC was rewritten",
+        # the routes go with the address of the link
+        "ns $TASK ip link set $TASK_APP_DEV address 02:42:00:00:00:99",
+        "ns $TASK ip link set $TASK_APP_DEV address $(mac $LOCAL_APP)",
+        (Wanted("wrong-mac", "TASK", "web", "LOCAL_APP"),),
+        _IN,
+        "vip",
+    ),
+    Mutant(
+        "F1a",
+        "F1",
+        "a task with the address of another",
+        "ns $TASK ip addr add $REMOTE_APP/24 dev $TASK_APP_DEV",
+        "gone ns $TASK ip addr del $REMOTE_APP/24 dev $TASK_APP_DEV",
+        (Wanted("duplicate-address", "TASK", "web", "REMOTE_APP"),),
+    ),
+    Mutant(
+        "F1b",
+        "F1",
+        "a task with the address of a VIP",
+        "ns $TASK ip addr add $APP_VIP/24 dev $TASK_APP_DEV",
+        "gone ns $TASK ip addr del $APP_VIP/24 dev $TASK_APP_DEV",
+        (Wanted("duplicate-address", "TASK", "web", "APP_VIP"),),
+    ),
+)

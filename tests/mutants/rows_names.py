@@ -1,0 +1,88 @@
+"""Mutants of what gossip tells: rows of a dead owner, names that lie. Written with the engine's own diagnostics.
+
+The record is what the engine's agent announces (moby, libnetwork/agent.proto): 1 name, 2 and 3 the service's
+name and id, 4 its VIP, 5 the task's address. A node does not follow what it announces itself: its peers do.
+"""
+
+from harness.mutants.mutant import INSIDE, KERNEL, OUTSIDE, Mutant, Wanted
+
+_ON = r"""
+sed -i 's/^{$/{ "network-diagnostic-port": 2000,/' /etc/docker/daemon.json
+kill -HUP $(engine pid)
+for _ in $(seq 50); do curl -sf localhost:2000/ready > /dev/null && break; sleep 0.1; done
+KEY=$(printf '%064d' 7)
+field() { printf "\\$(printf %03o $(($1 * 8 + 2)))\\$(printf %03o ${#2})%s" "$2"; }
+table() { # table VERB NETWORK [ARGUMENT ...]
+  verb=$1; net=$2; shift 2
+  curl -sfG "localhost:2000/$verb" -d nid=$net -d tname=endpoint_table "$@"; }
+announce() { # announce NETWORK SERVICE-ID VIP ADDRESS
+  table createentry $1 -d key=$KEY --data-urlencode "value=$(
+    { field 1 ghost; field 2 $WEB; field 3 $2; field 4 $3; field 5 $4; } | base64 -w0)"; }
+withdraw() { table deleteentry $1 -d key=$KEY; }
+row() { # row ADDRESS: key and value of the endpoint with this address
+  table gettable $NET_ID | sed -n 's/.*k:`\(.*\)` -> v:`\(.*\)` owner.*/\1 \2/p' | while read -r key value; do
+    printf %s "$value" | base64 -d | tr -c '0-9.' '\n' | grep -qx "$1" && echo "$key $value"; done | head -1; }
+"""
+_OFF = r"""
+sed -i 's/^{ "network-diagnostic-port": 2000,/{/' /etc/docker/daemon.json
+kill -HUP $(engine pid)
+"""
+_PEERS = ("PEER_NODE", "THIRD_NODE")
+_SETTLE = 3.0  # seconds for gossip to tell it
+
+
+def _everywhere(finding: str, space: str, service: str, address: str) -> tuple[Wanted, ...]:
+    return tuple(Wanted(finding, space, service, address, at) for at in _PEERS)
+
+
+MUTANTS = (
+    Mutant(
+        "D5",
+        "D5",
+        "the ingress row of a dead owner",
+        f"{_ON} announce $ING_ID $WEB_ID $VIP $FREE_ING",
+        f"{_ON} gone withdraw $ING_ID; {_OFF}",
+        _everywhere("stale-ipvs-backend", "ingress_sbox", "web", "FREE_ING"),
+        frozenset({OUTSIDE, KERNEL}),
+        "plain",
+        _SETTLE,
+    ),
+    Mutant(
+        "E1",
+        "E1",
+        "a service's name names a task that is gone",
+        f"{_ON} announce $NET_ID $WEB_ID $APP_VIP $FREE_APP",
+        f"{_ON} gone withdraw $NET_ID; {_OFF}",
+        _everywhere("stale-ipvs-backend", "LB", "web", "FREE_APP"),
+        frozenset({INSIDE, KERNEL}),
+        "vip",
+        _SETTLE,
+    ),
+    Mutant(
+        "E2",
+        "E2",
+        "a service's name lacks a running task",
+        f"""{_ON} row $LOCAL_APP > /run/mutant.row; test -s /run/mutant.row
+        read -r key value < /run/mutant.row
+        table deleteentry $NET_ID -d key=$key""",
+        f"""{_ON} test ! -s /run/mutant.row || {{
+            read -r key value < /run/mutant.row
+            gone table createentry $NET_ID -d key=$key --data-urlencode "value=$value"; }}
+        rm -f /run/mutant.row; {_OFF}""",
+        _everywhere("missing-ipvs-backend", "LB", "web", "LOCAL_APP"),
+        frozenset({INSIDE, KERNEL}),
+        "vip",
+        _SETTLE,
+    ),
+    Mutant(
+        "E3",
+        "E3",
+        "a service's name has two VIPs",
+        f"{_ON} announce $NET_ID 0000000000000000000000000 $FREE_APP $LOCAL_APP",
+        f"{_ON} gone withdraw $NET_ID; {_OFF}",
+        _everywhere("stale-ipvs-service", "LB", "", "FREE_APP"),
+        frozenset({INSIDE, KERNEL}),
+        "vip",
+        _SETTLE,
+    ),
+)

@@ -1,0 +1,158 @@
+"""Mutants of the overlay: its packets between nodes, vxlan devices, forwarding entries, neighbours."""
+
+from harness.mutants.mutant import INSIDE, KERNEL, OUTSIDE, Mutant, Wanted
+
+_OUT = frozenset({OUTSIDE, KERNEL})
+_IN = frozenset({INSIDE, KERNEL})
+_UDP = "-p udp --dport 4789"
+_FDB = "ns $OV bridge fdb"
+_RIGHT = f"{_FDB} replace $(mac $REMOTE_APP) dev vxlan0 dst $PEER self permanent"
+_NEIGH = "ns $OV ip neigh"
+_KNOWN = f"{_NEIGH} replace $REMOTE_APP lladdr $(mac $REMOTE_APP) dev vxlan0 nud permanent"
+_FREE = f"{_NEIGH} replace $FREE_APP lladdr $(mac $FREE_APP) dev vxlan0 nud permanent"
+_DUMB = "FORWARD -p IPv4 --ip-protocol tcp -j DROP"
+
+
+def _rule(ident: str, title: str, *rules: str, address: str = "", ask: str = "plain") -> Mutant:
+    """Rules of the node's own firewall that drop overlay packets."""
+    return Mutant(
+        ident,
+        ident.rstrip("abcd"),
+        title,
+        "; ".join(f"iptables -I {rule} -j DROP" for rule in rules),
+        "; ".join(f"gone iptables -D {rule} -j DROP" for rule in rules),
+        (Wanted("data-path-blocked", address=address),),
+        _OUT,
+        ask,
+    )
+
+
+MUTANTS = (
+    _rule("C1a", "the data path's port is closed", f"INPUT {_UDP}", f"OUTPUT {_UDP}"),
+    _rule("C1b", "the data path is closed one way, from one peer", f"INPUT -s $PEER {_UDP}", address="PEER"),
+    Mutant(
+        "C1c",
+        "C1",
+        "the vxlan device is down",
+        f"{_NEIGH} show dev vxlan0 nud permanent > /run/mutant.neigh; ns $OV ip link set vxlan0 down",
+        f"""ns $OV ip link set vxlan0 up
+        test ! -s /run/mutant.neigh || while read address word mac rest; do
+            {_NEIGH} replace $address lladdr $mac dev vxlan0 nud permanent
+        done < /run/mutant.neigh""",
+        (Wanted("vxlan-down", "OV"),),
+        _IN,
+        "vip",
+    ),
+    Mutant(
+        "C2",
+        "C2",
+        "ICMP passes and TCP does not: rules of a bridge that iptables does not show",
+        f"ns $OV ebtables-nft -A {_DUMB}",
+        "gone ns $OV ebtables-nft -F; gone ns $OV ebtables-nft -X",
+        (Wanted("foreign-table", "OV"),),
+        _IN,
+        "vip",
+    ),
+    Mutant(
+        "C3a",
+        "C3",
+        "the underlay carries 1400 bytes, the overlay sends 1450",
+        "ip link set eth0 mtu 1400",
+        "ip link set eth0 mtu 1500",
+        (Wanted("overlay-mtu-too-large", address="NODE_IP"),),
+        _OUT,
+        "large",
+    ),
+    _rule(
+        "C3b",
+        "large overlay packets are dropped",
+        f"INPUT {_UDP} -m length --length 1300:65535",
+        ask="large",
+    ),
+    _rule(
+        "C4",
+        "overlay packets beyond 900 bytes are dropped, as hypervisors do",
+        f"INPUT {_UDP} -m length --length 900:65535",
+        ask="large",
+    ),
+    Mutant(
+        "C5",
+        "C5",
+        "a forwarding entry is gone",
+        f"{_FDB} del $(mac $REMOTE_APP) dev vxlan0 dst $PEER self",
+        _RIGHT,
+        (Wanted("missing-fdb-entry", "OV", "web", "REMOTE_APP"),),
+    ),
+    Mutant(
+        "C6a",
+        "C6",
+        "a forwarding entry leads to the wrong node",
+        f"{_FDB} replace $(mac $REMOTE_APP) dev vxlan0 dst $THIRD self permanent",
+        _RIGHT,
+        (Wanted("wrong-fdb-entry", "OV", "web", "REMOTE_APP"),),
+        _IN,
+        "vip",
+    ),
+    Mutant(
+        "C6b",
+        "C6",
+        "a forwarding entry of an endpoint that is gone",
+        f"{_FDB} replace $(mac $FREE_APP) dev vxlan0 dst $PEER self permanent",
+        f"gone {_FDB} del $(mac $FREE_APP) dev vxlan0 dst $PEER self",
+        (Wanted("stale-fdb-entry", "OV", "", "FREE_APP"),),
+    ),
+    Mutant(
+        "C7a",
+        "C7",
+        "a neighbour of a MAC that nobody has",
+        f"{_NEIGH} replace $REMOTE_APP lladdr 02:42:de:ad:be:ef dev vxlan0 nud permanent",
+        _KNOWN,
+        (Wanted("wrong-neighbour", "OV", "web", "REMOTE_APP"),),
+        _IN,
+        "vip",
+    ),
+    Mutant(
+        "C7b",
+        "C7",
+        "a neighbour is gone",
+        f"{_NEIGH} del $REMOTE_APP dev vxlan0",
+        _KNOWN,
+        (Wanted("missing-neighbour", "OV", "web", "REMOTE_APP"),),
+    ),
+    Mutant(
+        "C7c",
+        "C7",
+        "a neighbour of an endpoint that is gone",
+        _FREE,
+        f"gone {_NEIGH} del $FREE_APP dev vxlan0",
+        (Wanted("stale-neighbour", "OV", "", "FREE_APP"),),
+    ),
+    Mutant(
+        "C8a",
+        "C8",
+        "a route chooses a second address as source",
+        "ip addr add 192.168.200.77/24 dev eth0; ip route replace $PEER/32 dev eth0 src 192.168.200.77",
+        "gone ip route del $PEER/32 dev eth0; gone ip addr del 192.168.200.77/24 dev eth0",
+        (Wanted("source-address-mismatch", address="PEER"),),
+        _OUT,
+        "plain",
+    ),
+    Mutant(
+        "C8b",
+        "C8",
+        "an SNAT rule gives overlay packets another source",
+        f"""ip addr add 192.168.200.77/24 dev eth0
+        iptables -t nat -I POSTROUTING -o eth0 {_UDP} -j SNAT --to-source 192.168.200.77""",
+        f"""gone iptables -t nat -D POSTROUTING -o eth0 {_UDP} -j SNAT --to-source 192.168.200.77
+        gone ip addr del 192.168.200.77/24 dev eth0""",
+        (Wanted("source-address-mismatch"),),
+    ),
+    Mutant(
+        "C11",
+        "C11",
+        "a vxlan device of a swarm's network is left in the host's namespace",
+        "ip link add vx-stray type vxlan id $SPARE_VNI dstport 4789",
+        "gone ip link del vx-stray",
+        (Wanted("stray-vxlan"),),
+    ),
+)
