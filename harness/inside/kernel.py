@@ -22,6 +22,7 @@ KINDS = frozenset(
     {"rules-legacy", "rules-nft", "ipvs", "addr", "fdb", "neigh", "route", "sysctl", "facts"},
 )
 _MOST = 100_000  # pieces of one dump
+_LATE = 1.0  # seconds by which a script's begin may be told too late (JobAnswers.starts)
 _LATEST = 1e11  # seconds since the epoch: a calendar beyond it is garbage
 _UNSOUND = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _Key = tuple[str, str]  # namespace and what
@@ -58,6 +59,7 @@ def look(swarm: JobSwarm, image: str, *, stop: threading.Event | None = None) ->
             missing=missing,
             skipped=job.skipped,
             clocks=clocks(job, info.name),
+            read=max(job.began, min((at for _, at in job.starts), default=job.began) - _LATE),
         )
     )
 
