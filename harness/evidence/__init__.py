@@ -82,12 +82,23 @@ class Link:
 
 @dataclasses.dataclass(frozen=True)
 class PortMatrix:
-    """Links that had to be open; ``missing`` names nodes whose answer did not arrive, with the reason."""
+    """Links that had to be open.
+
+    Attributes:
+        began: when the nodes began to look, ``at``: when the last had told (seconds, monotonic).
+        missing: nodes whose answer did not arrive, with the reason.
+    """
 
     id: str
     at: float
     links: tuple[Link, ...]
     missing: tuple[tuple[str, str], ...] = ()
+    began: float = 0.0
+
+    @property
+    def ended(self) -> float:
+        """When the last node had told."""
+        return self.at
 
 
 @dataclasses.dataclass(frozen=True)
@@ -276,7 +287,7 @@ Span: TypeAlias = tuple[float, float]
 def span(evidence: object) -> Span | None:
     """From when to when a piece of evidence was gathered (seconds, monotonic); None if it does not tell."""
     began, ended = getattr(evidence, "began", None), getattr(evidence, "ended", None)
-    return (began, ended) if isinstance(began, float) and isinstance(ended, float) else None
+    return (began, ended) if isinstance(began, float) and isinstance(ended, float) and began > 0 else None
 
 
 KINDS: dict[str, type] = {
