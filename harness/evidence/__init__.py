@@ -10,6 +10,7 @@ import dataclasses
 from typing import TypeAlias
 
 from harness.evidence.mesh import HOST, Dump, KernelLook, Truth
+from harness.evidence.preflight import EngineLook, Preflight
 from harness.model import Attachment, Node, Path, Replica, Sample
 
 
@@ -263,6 +264,7 @@ Evidence: TypeAlias = (
     | Load
     | KernelLook
     | Truth
+    | Preflight
 )
 KINDS: dict[str, type] = {
     kind.__name__.lower(): kind
@@ -280,6 +282,7 @@ KINDS: dict[str, type] = {
         Load,
         KernelLook,
         Truth,
+        Preflight,
     )
 }
 __all__ = [
@@ -290,6 +293,7 @@ __all__ = [
     "Cluster",
     "Counter",
     "Dump",
+    "EngineLook",
     "Evidence",
     "Fault",
     "History",
@@ -301,6 +305,7 @@ __all__ = [
     "Names",
     "PortClosure",
     "PortMatrix",
+    "Preflight",
     "RealServer",
     "Roster",
     "Traffic",
