@@ -14,6 +14,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("pytest_plugin", "cli"),
     ("stage",),
     ("report",),
+    ("doctor",),
     ("mesh", "faults", "load", "workloads"),
     ("inside",),
     ("swarm",),
