@@ -54,6 +54,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check("load.fresh", "fresh connections under load keep to the limits", "release"),
     Check("load.kept", "kept-alive connections under load keep to the limits", "release"),
+    Check("swarm.preflight", "nothing stops the swarm from working, nor a run on it", "doctor"),
 )
 PROFILES: tuple[str, ...] = ("smoke", "release")
 _BY_ID = {check.id: check for check in CHECKS}

@@ -10,6 +10,7 @@ import dataclasses
 from typing import TypeAlias
 
 from harness.evidence.mesh import HOST, Dump, KernelLook, Truth
+from harness.evidence.preflight import EngineLook, Preflight
 from harness.model import Attachment, Node, Path, Replica, Sample
 
 
@@ -280,6 +281,7 @@ Evidence: TypeAlias = (
     | Load
     | KernelLook
     | Truth
+    | Preflight
 )
 Span: TypeAlias = tuple[float, float]
 
@@ -306,6 +308,7 @@ KINDS: dict[str, type] = {
         Load,
         KernelLook,
         Truth,
+        Preflight,
     )
 }
 __all__ = [
@@ -316,6 +319,7 @@ __all__ = [
     "Cluster",
     "Counter",
     "Dump",
+    "EngineLook",
     "Evidence",
     "Fault",
     "History",
@@ -327,6 +331,7 @@ __all__ = [
     "Names",
     "PortClosure",
     "PortMatrix",
+    "Preflight",
     "RealServer",
     "Roster",
     "Span",

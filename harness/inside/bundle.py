@@ -18,6 +18,7 @@ _MODULES = (
     "kernel",
     "nft",
     "overlay",
+    "proof",
     "tables",
     "web",
     "wire",

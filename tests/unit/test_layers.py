@@ -16,6 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("mutants",),
     ("stage",),
     ("report",),
+    ("doctor",),
     ("mesh", "faults", "load", "workloads"),
     ("inside",),
     ("swarm",),

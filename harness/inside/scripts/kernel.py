@@ -1,6 +1,7 @@
 """The kernel job: what the host's network and every namespace of the engine hold, as the node prints it.
 
-Arguments (JSON): ``peers``: rows of hostname and address; ``data_port``; ``bound``: seconds for all of it.
+Arguments (JSON): ``peers``: rows of hostname and address; ``data_port``; ``bound``: seconds for all of it;
+``prove``: whether the kernel is to show what it can do (see :mod:`harness.inside.scripts.proof`).
 Records: ``clock`` (``wall``: the node's calendar), ``dump`` (``ns``, ``what``, ``trouble``, and the text as
 numbered pieces in ``rows``, of which there are ``pieces``), ``namespaces`` (all that were found).
 """
@@ -217,7 +218,12 @@ def report(wire: Wire, args: dict[str, Any], *, folder: str = tables.FOLDER) -> 
         seen.append([name])
     peers = [peer for peer in args["peers"] if peer[0] != wire.node]
     ways = facts.routes(peers, int(args["data_port"]))
-    told, troubles = facts.gather(facts.node(ways, addr, devs))
+    parts = facts.node(ways, addr, devs)
+    if args.get("prove"):
+        from harness.inside.scripts import proof  # noqa: PLC0415  most looks need it not
+
+        parts["proof"] = lambda: proof.prove(run)
+    told, troubles = facts.gather(parts)
     own.tell("facts", json.dumps(told, separators=(",", ":")), "; ".join(troubles))
     wire.rows("namespaces", seen)
 
