@@ -10,6 +10,18 @@ import dataclasses
 from typing import TypeAlias
 
 from harness.evidence.mesh import HOST, Dump, KernelLook, Truth
+from harness.evidence.pairs import (
+    NameSpan,
+    NameView,
+    NameWatch,
+    OverlayMesh,
+    Pair,
+    PayloadSizes,
+    SizeTry,
+    Vantage,
+    Vantages,
+    Way,
+)
 from harness.model import Attachment, Node, Path, Replica, Sample
 
 
@@ -263,6 +275,10 @@ Evidence: TypeAlias = (
     | Load
     | KernelLook
     | Truth
+    | OverlayMesh
+    | PayloadSizes
+    | Vantages
+    | NameWatch
 )
 KINDS: dict[str, type] = {
     kind.__name__.lower(): kind
@@ -280,6 +296,10 @@ KINDS: dict[str, type] = {
         Load,
         KernelLook,
         Truth,
+        OverlayMesh,
+        PayloadSizes,
+        Vantages,
+        NameWatch,
     )
 }
 __all__ = [
@@ -298,12 +318,22 @@ __all__ = [
     "Load",
     "LoadCell",
     "NameAnswer",
+    "NameSpan",
+    "NameView",
+    "NameWatch",
     "Names",
+    "OverlayMesh",
+    "Pair",
+    "PayloadSizes",
     "PortClosure",
     "PortMatrix",
     "RealServer",
     "Roster",
+    "SizeTry",
     "Traffic",
     "Truth",
+    "Vantage",
+    "Vantages",
     "VirtualServer",
+    "Way",
 ]
