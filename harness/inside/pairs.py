@@ -20,7 +20,7 @@ from harness.model import Network
 
 MESH, SIZES, VANTAGES = "mesh", "sizes", "vantages"
 # Bytes: small, around what a segment holds on an overlay of MTU 1450 and less, many segments, much.
-STEPS = (1, 1200, 1250, 1300, 1350, 1400, 1450, 1500, 8192, 1 << 20)
+STEPS = (1, 600, 1000, 1200, 1250, 1300, 1350, 1400, 1450, 1500, 8192, 1 << 20)
 PATIENCE = 6.0  # seconds for a task or peer to answer; one that answers at all does so at once
 
 

@@ -141,7 +141,8 @@ def _lost(mesh: OverlayMesh, asked: list[Pair], lost: list[Pair]) -> list[Part]:
     for address, pairs in _by_address(lost).items():
         everywhere = [pair for pair in asked if pair.address == address]
         down = {pair.protocol for pair in pairs}
-        if all(pair.state != "open" for pair in everywhere if pair.protocol in down) and _widely(everywhere):
+        dead = all(pair.state != "open" for pair in everywhere if pair.protocol in down)
+        if dead and pairs[0].replica and _known(asked, everywhere):
             gone.add(address)
             parts.append(_task_down(mesh, pairs, everywhere))
     left = [pair for pair in lost if pair.address not in gone]
@@ -157,9 +158,12 @@ def _lost(mesh: OverlayMesh, asked: list[Pair], lost: list[Pair]) -> list[Part]:
     return parts + [_hidden(mesh, pairs) for pairs in seen.values()]
 
 
-def _widely(pairs: list[Pair]) -> bool:
-    """Whether a task was asked from more than one node: else it may be that node's trouble."""
-    return len({pair.source for pair in pairs}) > 1
+def _known(asked: list[Pair], mine: list[Pair]) -> bool:
+    """Whether it is known to be the task: its own node asked it too, or all asked others of its node."""
+    one = mine[0]
+    others = {p.source for p in asked if p.target == one.target and p.address != one.address}
+    sources = {pair.source for pair in mine}
+    return len(sources) > 1 and (one.target in sources or sources <= others)
 
 
 def _task_down(mesh: OverlayMesh, pairs: list[Pair], everywhere: list[Pair]) -> Part:

@@ -10,8 +10,8 @@ from harness.judge.ways import Cause, Way, explain
 from harness.judge.words import GOOD, Part, bad, blind, conclude, count
 
 _SEGMENTS = 8192  # bytes of a payload that takes several full segments on any MTU
-_SMALLEST = 1200  # bytes that even a data path with twice the usual overhead carries in one segment
-_FEW = 2  # lost payloads through a balancer below which no cause is named
+_SMALLEST = 1000  # bytes that any Ethernet carries in one segment, also with twice the usual overhead
+_FEW = 2  # lost payloads of an entry that have a cause; a single one was not tried again
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,22 +58,26 @@ def sizes_pass(sizes: PayloadSizes) -> Verdict:
     parts = [_black_hole(sizes, cause, ways) for cause in explain(holes, judged | holes)]
     parts += [_on_node(sizes, way[0], lines) for way, lines in ways.items() if len(set(way)) == 1]
     parts += [_unsaid(way, lines) for way, lines in ways.items()]
-    touched = {node for way in holes for node in way}
-    parts += [
-        _entry(sizes, entry, direction, line, touched) for (entry, _, direction), line in ingress.items()
-    ]
+    dead = {way for way, lines in ways.items() if any(line.dead for line in lines)}
+    touched = {node for way in holes | dead for node in way}
+    entries: dict[str, list[_Line]] = {}
+    for (entry, *_), line in ingress.items():
+        entries.setdefault(entry, []).append(line)
+    parts += [_entry(sizes, entry, lines, entry in touched) for entry, lines in entries.items()]
     parts += [blind(f"{node}: no whole answer ({why})") for node, why in sizes.missing]
+    lost = sum(not one.passed for one in sizes.tries)
     largest = max((one.size for one in sizes.tries if one.passed), default=0)
     return conclude(
         parts or [GOOD],
-        f"all {count(len(sizes.tries), 'payload')} of {_size(min(o.size for o in sizes.tries))} to "
+        f"{'all' if not lost else f'{len(sizes.tries) - lost} of'} {count(len(sizes.tries), 'payload')} of "
+        f"{_size(min(o.size for o in sizes.tries))} to "
         f"{_size(largest)} arrived, up and down, on {count(len(ways), 'way')} over the overlay and through "
         f"{count(len({key[0] for key in ingress}), 'entry node')}",
         subject=Subject(service=sizes.service),
         witnesses=("inside", "outside") if ingress else ("inside",),
         numbers={
             "payloads": len(sizes.tries),
-            "lost": sum(not one.passed for one in sizes.tries),
+            "lost": lost,
             "again": sum(one.passed and one.tries > 1 for one in sizes.tries),
             "holes": {" -> ".join(way): _edge(ways[way]) for way in sorted(holes)},
             "slowest": max((one.seconds for one in sizes.tries if one.passed), default=0.0),
@@ -135,20 +139,21 @@ def _unsaid(way: Way, lines: list[_Line]) -> Part:
     return GOOD
 
 
-def _entry(sizes: PayloadSizes, entry: str, direction: str, line: _Line, touched: set[str]) -> Part:
+def _entry(sizes: PayloadSizes, entry: str, lines: list[_Line], touched: bool) -> Part:
     """An entry's payloads; the balancer may have sent them over a way that is known to be bad."""
-    if line.dead:
+    lost = [one for line in lines for one in line.tries if not one.passed]
+    tried = sum(len(line.tries) for line in lines)
+    if lost and len(lost) == tried:
         return blind(f"{entry}: not even the smallest payload passed through its port")
-    if not line.lost or entry in touched:
+    if len(lost) < _FEW or touched:
         return GOOD
-    if len(line.lost) < _FEW or not line.hole:
-        return blind(
-            f"{entry}: {count(len(line.lost), 'payload')} of {len(line.tries)} lost {direction}wards"
-        )
-    least = min(line.lost)
+    least = min(one.size for one in lost)
+    if least < _SMALLEST:
+        return blind(f"{entry}: {len(lost)} of {count(tried, 'payload')} lost through its port, of any size")
+    wards = " and ".join(f"{way}wards" for way in sorted({one.direction for one in lost}))
     told = (
-        f"{entry}: {len(line.lost)} of {len(line.tries)} payloads through its port lost {direction}wards, "
-        f"from {_size(least)} on, though the overlay carries them"
+        f"{entry}: {len(lost)} of {count(tried, 'payload')} through its port lost {wards}, from "
+        f"{_size(least)} on, though the overlay carries them"
     )
     subject = Subject(entry, sizes.service, "ingress")
     remedy = (
