@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import pytest
 
-from harness.evidence import NameWatch
+from harness.evidence import NameWatch, OverlayMesh
 from harness.inside import fresh, pairs, witness
 from harness.inside.pairs import MESH, SIZES, VANTAGES, PairLook
 from harness.stage import workloads
@@ -17,6 +18,7 @@ from harness.swarm.conditions import only
 from harness.swarm.service import ServiceHandle
 
 _LOW, _MORE = 1, 2  # tasks of the service whose name is followed, and how many come and go
+_MARGIN = 2.0  # seconds by which a silence outlasts the ageing
 _PARTS = {"overlay.mesh": MESH, "overlay.sizes": SIZES, "reach.vantages": VANTAGES}
 
 
@@ -67,3 +69,17 @@ def name_watch(stage: Stage, swarm: Swarm, works: Workloads) -> NameWatch:
         scaling = _Scaling(swarm, service, _LOW, _LOW + _MORE)
         image = stage.settings.images.job
         return fresh.follow(swarm, service, works.network, image, scaling, more=_MORE)
+
+
+@pytest.fixture(scope="session")
+def quiet(stage: Stage, swarm: Swarm, works: Workloads) -> Callable[[float], OverlayMesh]:
+    """``quiet(ageing)``: be silent for longer than that on every pair of nodes, then a packet from each side.
+
+    Learned forwarding entries age after 300 s unless a lab sets them to less.
+    """
+
+    def be_silent(ageing: float) -> OverlayMesh:
+        with stage.steps(f"silence of {ageing:g} s on every pair"):
+            return pairs.quiet(swarm, works.network, stage.settings.images.job, ageing + _MARGIN)
+
+    return be_silent

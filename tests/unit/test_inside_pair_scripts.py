@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.server
 import json
 import os
@@ -141,10 +142,10 @@ def test_a_task_is_asked_until_it_answers(port: int) -> None:
     """At least twice where it does not."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         free = server.getsockname()[1]
-    how = {"name": "r/s", "timeout": 1.0, "patience": 0.0}
+    ask = functools.partial(pairs.until_open, "127.0.0.1", name="r/s", timeout=1.0, patience=0.0)
 
-    assert pairs.until_open("127.0.0.1", port, **how) == ("ok", "task1", "", 1)  # type: ignore[arg-type]  a table
-    assert pairs.until_open("127.0.0.1", free, **how) == ("refused", "", "", 2)  # type: ignore[arg-type]  a table
+    assert ask(port) == ("ok", "task1", "", 1)
+    assert ask(free) == ("refused", "", "", 2)
 
 
 def test_names_are_followed_until_they_are_as_before(port: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ def at(node: str, address: str, **fields: object) -> Change:
 
     def change(view: NameView) -> NameView | None:
         mine = (view.node, view.address) == (node, address)
-        return dataclasses.replace(view, **fields) if mine else view  # type: ignore[arg-type]  fields of the view
+        return dataclasses.replace(view, **fields) if mine else view  # type: ignore[arg-type]  # fields of the view
 
     return change
 
