@@ -10,6 +10,18 @@ import dataclasses
 from typing import TypeAlias
 
 from harness.evidence.mesh import HOST, Dump, KernelLook, Truth
+from harness.evidence.pairs import (
+    NameSpan,
+    NameView,
+    NameWatch,
+    OverlayMesh,
+    Pair,
+    PayloadSizes,
+    SizeTry,
+    Vantage,
+    Vantages,
+    Way,
+)
 from harness.evidence.preflight import EngineLook, Preflight
 from harness.model import Attachment, Node, Path, Replica, Sample
 
@@ -282,6 +294,10 @@ Evidence: TypeAlias = (
     | KernelLook
     | Truth
     | Preflight
+    | OverlayMesh
+    | PayloadSizes
+    | Vantages
+    | NameWatch
 )
 Span: TypeAlias = tuple[float, float]
 
@@ -309,6 +325,10 @@ KINDS: dict[str, type] = {
         KernelLook,
         Truth,
         Preflight,
+        OverlayMesh,
+        PayloadSizes,
+        Vantages,
+        NameWatch,
     )
 }
 __all__ = [
@@ -328,15 +348,25 @@ __all__ = [
     "Load",
     "LoadCell",
     "NameAnswer",
+    "NameSpan",
+    "NameView",
+    "NameWatch",
     "Names",
+    "OverlayMesh",
+    "Pair",
+    "PayloadSizes",
     "PortClosure",
     "PortMatrix",
     "Preflight",
     "RealServer",
     "Roster",
+    "SizeTry",
     "Span",
     "Traffic",
     "Truth",
+    "Vantage",
+    "Vantages",
     "VirtualServer",
+    "Way",
     "span",
 ]
