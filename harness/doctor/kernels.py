@@ -15,6 +15,7 @@ from harness.mesh.versions import at_least
 
 _NAT = frozenset({"DNAT", "SNAT", "MASQUERADE", "REDIRECT"})
 _OWN_BRIDGE_RULES = (28, 0, 0)  # from here on engines load br_netfilter only when they need it
+_LACKS = "lacks:"  # how a trial tells that the kernel has it not; any other word is why it was not tried
 _UNTRIED = "nothing shows that the kernel has {}, and it could not be tried"
 
 
@@ -46,9 +47,9 @@ def has(kernel: Kernel, part: str) -> bool | None:
     shown = _AT_WORK.get(part)
     if shown is not None and shown(kernel):
         return True
-    proof = facts.pairs(kernel, "proof")
-    if part in proof:
-        return not proof[part]
+    tried = facts.pairs(kernel, "proof").get(part)
+    if tried is not None and (not tried or tried.startswith(_LACKS)):
+        return not tried
     return True if facts.pairs(kernel, "modules").get(part) else None
 
 

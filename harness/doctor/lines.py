@@ -63,7 +63,7 @@ CHECKS: tuple[Check, ...] = (
     Check("images", "can every node have the images", fault=Exit.BAD_REQUEST, vital=False),
     Check("ports", "are the ports free that a run publishes", ("A9", "A10"), fault=Exit.BAD_REQUEST),
     Check("outside", "does this machine reach every node"),
-    Check("verifies", "what can be verified on this target", vital=False),
+    Check("verifies", "what can be verified on this target"),
 )
 OF = {check.id: check for check in CHECKS}
 
@@ -77,6 +77,7 @@ class Line:
         told: what was seen, in a clause without full stop.
         remedy: what a person can do; empty only where nothing needs to be done.
         nodes: hostnames; empty: the swarm as a whole.
+        ours: whether it could not be told by a fault of the harness, which no check is spared.
     """
 
     check: str
@@ -84,13 +85,14 @@ class Line:
     told: str
     remedy: str = ""
     nodes: tuple[str, ...] = ()
+    ours: bool = False
 
     @property
     def exit(self) -> Exit:
         """The exit code that this line alone asks for."""
         if self.state is State.STOP:
             return OF[self.check].fault
-        if self.state is State.UNKNOWN and OF[self.check].vital:
+        if self.state is State.UNKNOWN and (OF[self.check].vital or self.ours):
             return Exit.UNKNOWN
         return Exit.UPHELD
 
@@ -105,11 +107,10 @@ def exit_of(lines: Iterable[Line]) -> Exit:
 
 def merged(lines: Iterable[Line]) -> tuple[Line, ...]:
     """Lines of the same words are one line with all their nodes; those that are worse come first."""
-    found: dict[tuple[str, State, str, str], list[str]] = {}
+    found: dict[Line, list[str]] = {}
     for line in lines:
-        key = (line.check, line.state, line.told, line.remedy)
-        found.setdefault(key, []).extend(line.nodes)
-    made = [Line(*key, tuple(sorted(set(nodes)))) for key, nodes in found.items()]
+        found.setdefault(dataclasses.replace(line, nodes=()), []).extend(line.nodes)
+    made = [dataclasses.replace(line, nodes=tuple(sorted(set(nodes)))) for line, nodes in found.items()]
     return tuple(sorted(made, key=lambda line: (-ORDER[line.state], line.nodes)))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from harness.doctor import cluster, kernels, network, room, target
 from harness.doctor.ground import Ground
-from harness.doctor.lines import CHECKS, OF, Line, State, merged, unknown
+from harness.doctor.lines import CHECKS, OF, Line, State, merged
 from harness.errors import Exit
 from harness.evidence import KernelLook, Preflight, Truth
 from harness.judge.verdict import Finding, Subject, Verdict, judge
@@ -45,7 +45,7 @@ def _lines(check: str, ground: Ground) -> Sequence[Line]:
         return _JUDGES[check](ground)
     except Exception as error:  # noqa: BLE001  any fault of a judge is ours, and must read as unknown
         why = f"the check failed: {type(error).__name__}: {error}"
-        return [unknown(check, why, "report it, with the run's folder")]
+        return [Line(check, State.UNKNOWN, why, "report it, with the run's folder", ours=True)]
 
 
 def headline(lines: Sequence[Line]) -> str:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from harness.doctor.lines import CHECKS, OF, Line, State, exit_of
 from harness.doctor.preflight import headline
+from harness.mesh.findings import listed
 from harness.report.terminal import harmless
 
 _STYLE = {State.OK: "green", State.WARN: "yellow", State.UNKNOWN: "magenta", State.STOP: "bold red"}
@@ -78,10 +79,9 @@ def document(run: str, target: str, seconds: float, lines: Sequence[Line]) -> Do
 
 def show(found: DoctorDocument, console: Console) -> None:
     """Print a line per check and the sentence on all of them."""
-    everybody = {node for line in found.lines for node in line.nodes}
     for line in _shown(found):
-        all_of_them = len(line.nodes) > 1 and set(line.nodes) == everybody
-        where = "every node" if all_of_them else ", ".join(line.nodes)
+        several = line.state is State.OK and len(line.nodes) > 1
+        where = f"{len(line.nodes)} nodes" if several else listed(line.nodes) if line.nodes else ""
         text = ": ".join(part for part in (where, line.told, line.remedy) if part)
         state = (f"{line.state:<7}", _STYLE[line.state])
         console.print(Text.assemble(state, f"  {line.check:<{_WIDTH}}  {harmless(text)}"))

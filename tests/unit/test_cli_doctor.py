@@ -80,7 +80,7 @@ def test_the_exit_code_and_both_ways_to_read_it(
 
     assert app.run(["doctor", "--target", "tcp://127.0.0.1:1"]) == code
     printed = capsys.readouterr().out.splitlines()
-    assert printed[0] == "ok       kernel        every node: ip_vs, vxlan work"
+    assert printed[0] == "ok       kernel        2 nodes: ip_vs, vxlan work"
     assert printed[-1].startswith("took    1.0 s; evidence in ")
 
     assert app.run(["doctor", "--target", "tcp://127.0.0.1:1", "--json"]) == code

@@ -18,9 +18,9 @@ from tests.mesh_swarm import World, world
 
 IDLE = world(Spec("idle", 1, on=(), networks=()))
 NONE_OF_IPVS = (
-    ("xt_ipvs", "the kernel knows no ipvs"),
-    ("ip_vs", "no /proc/net/ip_vs"),
-    ("ip_vs_rr", "[Errno 92] Protocol not available"),
+    ("xt_ipvs", "lacks: ipvs"),
+    ("ip_vs", "lacks: no /proc/net/ip_vs"),
+    ("ip_vs_rr", "lacks: [Errno 92] Protocol not available"),
     ("vxlan", ""),
     ("xt_addrtype", ""),
     ("xt_conntrack", ""),
@@ -184,6 +184,16 @@ def test_tables_of_others_are_worth_a_look(table: str, word: str) -> None:
 
 def test_a_part_is_tried_before_modules_are_believed() -> None:
     """A module may be listed and refuse to work."""
-    made = with_facts(IDLE.kernels[W1], proof=(("ip_vs", "no"),), modules=(("ip_vs", "module"),), ipvs=False)
+    made = with_facts(
+        IDLE.kernels[W1], proof=(("ip_vs", "lacks: it"),), modules=(("ip_vs", "module"),), ipvs=False
+    )
 
     assert kernels.has(made, "ip_vs") is False
+
+
+def test_what_could_not_be_tried_proves_nothing() -> None:
+    """A trial that was not permitted is no absence."""
+    tried = (("ip_vs", "untried: [Errno 1] Operation not permitted"),)
+    line = one(kernels.support(ground(IDLE, facts={"ipvs": False, "modules": (), "proof": tried})))
+
+    assert line.state is State.UNKNOWN

@@ -112,9 +112,29 @@ def test_every_part_is_told_and_one_that_fails_leaves_the_others_be(monkeypatch:
     told = proof.prove(run)
 
     assert tuple(told) == proof.PARTS
-    assert told["nf_nat"] == "the kernel knows no REDIRECT"
-    assert told["vxlan"] == "ip exited 2: Unknown device type"
+    assert told["nf_nat"] == "lacks: REDIRECT"
+    assert told["vxlan"] == "lacks: ip exited 2: Unknown device type"
     assert {told[part] for part in proof.PARTS if part not in {"nf_nat", "vxlan"}} == {""}
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.ENOENT, "No such file"), "lacks: [Errno 2] No such file"),
+        (OSError(errno.ENOPROTOOPT, "not available"), "lacks: [Errno 92] not available"),
+        (OSError(errno.EFAULT, "Bad address"), "untried: [Errno 14] Bad address"),
+        (OSError(errno.EPERM, "not permitted"), "untried: [Errno 1] not permitted"),
+    ],
+)
+def test_only_absence_counts_as_lacking(monkeypatch: pytest.MonkeyPatch, error: OSError, told: str) -> None:
+    """A question that was wrong, or not allowed, is our trouble and not the kernel's."""
+
+    def fails() -> None:
+        raise error
+
+    monkeypatch.setattr(proof, "_round_robin", fails)
+
+    assert proof._tried("ip_vs_rr", lambda command: None) == told
 
 
 def test_without_a_namespace_to_try_in_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

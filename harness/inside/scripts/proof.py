@@ -28,13 +28,14 @@ _WANTED = {
 }
 _VXLAN = ["ip", "link", "add", "vxlan9", "type", "vxlan", "id", "9", "dstport", "4789"]
 _SET_ADD = 64 + 1024 + 64 + 2  # IP_VS_SO_SET_ADD
-_ABSENT = frozenset({errno.ENOENT, errno.ENOPROTOOPT})
+_ABSENT = frozenset({errno.ENOENT, errno.ENOPROTOOPT})  # no such scheduler, match, or subsystem
+_UNKNOWN_DEVICE = ("operation not supported", "unknown device type")  # words of ip
 _COMPAT = 11 << 8  # NFNL_SUBSYS_NFT_COMPAT, NFNL_MSG_COMPAT_GET
 _PATIENCE = 5.0  # seconds
 
 
 def prove(run: Callable[[list[str]], object]) -> dict[str, str]:
-    """By part: empty where it works, otherwise what the kernel said.
+    """By part: empty where it works, ``lacks: ...`` what the kernel has not, otherwise why it was not tried.
 
     Args:
         run: starts a process in the calling thread's namespace; raises OSError where it fails.
@@ -65,17 +66,38 @@ def prove(run: Callable[[list[str]], object]) -> dict[str, str]:
 
 def _tried(part: str, run: Callable[[list[str]], object]) -> str:
     try:
+        lacks = _lacks(part, run)
+    except (OSError, ImportError) as error:
+        return f"untried: {error}"
+    return f"lacks: {lacks}" if lacks else ""
+
+
+def _lacks(part: str, run: Callable[[list[str]], object]) -> str:
+    """What the kernel has not of a part.
+
+    Raises:
+        OSError: it could not be tried: no permission, no tool.
+        ImportError: this Python has no ctypes.
+    """
+    if part == "ip_vs":
+        return "" if tables.read_proc("ip_vs") else "no /proc/net/ip_vs"
+    if part in _WANTED:
+        return " ".join(name for kind, name in _WANTED[part] if not known(kind, name))
+    try:
         if part == "vxlan":
             run(_VXLAN)
-        elif part == "ip_vs":
-            return "" if tables.read_proc("ip_vs") else "no /proc/net/ip_vs"
-        elif part == "ip_vs_rr":
-            _round_robin()
         else:
-            missing = [name for kind, name in _WANTED[part] if not known(kind, name)]
-            return f"the kernel knows no {' '.join(missing)}" if missing else ""
-    except (OSError, ImportError) as error:
-        return str(error) or type(error).__name__
+            _round_robin()
+    except OSError as error:
+        words = str(error)
+        absent = (
+            any(sign in words.lower() for sign in _UNKNOWN_DEVICE)
+            if part == "vxlan"  # whose tool may be absent itself
+            else error.errno in _ABSENT
+        )
+        if not absent:
+            raise
+        return words
     return ""
 
 
@@ -90,7 +112,8 @@ def _leave() -> None:
 
 def _round_robin() -> None:
     """Make an IPVS service as the engine does: for a mark, scheduled ``rr``."""
-    service = struct.pack("=HxxIHxxI16sIII", 0, 0, 0, 1, b"rr", 0, 0, 0xFFFFFFFF)
+    # also a mark has a protocol, or the kernel refuses
+    service = struct.pack("=HxxIHxxI16sIII", socket.IPPROTO_TCP, 0, 0, 1, b"rr", 0, 0, 0xFFFFFFFF)
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as asked:
         asked.setsockopt(socket.IPPROTO_IP, _SET_ADD, service)
 
