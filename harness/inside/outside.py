@@ -39,7 +39,7 @@ def payloads(
     def climb(entry: Entry, direction: str) -> list[SizeTry]:
         until = time.monotonic() + _BOUND
         rows = sizes.ladder(
-            entry[1], port, direction, plan, timeout=how.timeout, tries=1, until=until, give_up=len(plan)
+            entry[1], port, direction, plan, timeout=how.timeout, tries=1, until=until, give_up=turns + 1
         )
         return [
             SizeTry(entry[0], "", entry[1], "ingress", way, size, passed, 1, took, why)

@@ -21,7 +21,7 @@ def mesh_open(mesh: OverlayMesh) -> Verdict:
         mesh: one pair per node, address and protocol, and whose datagrams arrived where.
     """
     asked = [pair for pair in mesh.pairs if pair.state != "skipped"]
-    if not asked:
+    if not any(pair.source != pair.target for pair in asked):
         return unknown(_nobody(mesh))
     parts, cut = _cut(mesh, asked)
     rest = [pair for pair in asked if pair.state != "open" and not cut & _ways(pair)]
@@ -74,7 +74,7 @@ def first_packets(mesh: OverlayMesh) -> Verdict:
 
 def _nobody(mesh: OverlayMesh) -> str:
     told = listed([f"{node}: {why}" for node, why in mesh.missing], "; ")
-    return f"no pair was asked ({told})" if told else "no pair was asked"
+    return f"no pair of two nodes was asked ({told})" if told else "no pair of two nodes was asked"
 
 
 def _blind(mesh: OverlayMesh) -> list[Part]:
@@ -84,7 +84,14 @@ def _blind(mesh: OverlayMesh) -> list[Part]:
     silent = {
         pair.source: pair for pair in mesh.pairs if pair.state == "skipped" and pair.source not in missing
     }
-    return parts + [blind(f"{node}: {pair.address} {pair.proof}") for node, pair in silent.items()]
+    parts += [blind(f"{node}: {pair.address} {pair.proof}") for node, pair in silent.items()]
+    met = {(pair.source, pair.target) for pair in mesh.pairs if pair.protocol == "udp"}
+    apart = {way.source: way for way in mesh.ways if (way.source, way.target) not in met}
+    return parts + [
+        blind(f"{node}: it did not find our own task on {way.target} by its name")
+        for node, way in apart.items()
+        if node not in missing
+    ]
 
 
 def _ways(pair: Pair) -> frozenset[Way]:

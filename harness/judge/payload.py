@@ -64,6 +64,9 @@ def sizes_pass(sizes: PayloadSizes) -> Verdict:
     for (entry, *_), line in ingress.items():
         entries.setdefault(entry, []).append(line)
     parts += [_entry(sizes, entry, lines, entry in touched) for entry, lines in entries.items()]
+    parts += (
+        [] if any(len(set(way)) > 1 for way in ways) else [blind("no two nodes were asked over the overlay")]
+    )
     parts += [blind(f"{node}: no whole answer ({why})") for node, why in sizes.missing]
     lost = sum(not one.passed for one in sizes.tries)
     largest = max((one.size for one in sizes.tries if one.passed), default=0)

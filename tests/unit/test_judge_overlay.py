@@ -184,3 +184,22 @@ def test_a_cut_way_is_no_matter_of_silence() -> None:
 
     assert [one.name for one in cut.findings] == ["overlay-pair-cut"]
     assert first_packets(mesh()).state is State.UNKNOWN
+
+
+def test_peers_that_did_not_find_each_other_are_unknown() -> None:
+    """Names were late on W1: nothing is known of datagrams to M, though M's reached it."""
+    seen = mesh()
+    pairs = tuple(p for p in seen.pairs if p.replica or (p.source, p.target) != (W1, M))
+
+    verdict = mesh_open(dataclasses.replace(seen, pairs=pairs))
+
+    assert verdict.state is State.UNKNOWN
+    assert f"{W1}: it did not find our own task on {M}" in verdict.sentence
+
+
+def test_a_single_node_shows_no_overlay() -> None:
+    """All other nodes drained: its own tasks prove nothing of the way between nodes."""
+    seen = mesh()
+    alone = tuple(pair for pair in seen.pairs if pair.source == pair.target == M)
+
+    assert mesh_open(dataclasses.replace(seen, pairs=alone, ways=())).state is State.UNKNOWN

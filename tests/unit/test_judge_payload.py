@@ -130,3 +130,11 @@ def test_small_ones_lost_as_well_are_no_matter_of_size() -> None:
 
     assert (verdict.state, verdict.findings) == (State.UNKNOWN, ())
     assert "of any size" in verdict.sentence
+
+
+def test_a_single_node_shows_nothing_of_the_way_between_nodes() -> None:
+    """Its own tasks and its port do not cross the overlay for certain."""
+    seen = payloads()
+    alone = tuple(one for one in seen.tries if one.source == M and one.target in {M, ""})
+
+    assert sizes_pass(dataclasses.replace(seen, tries=alone)).state is State.UNKNOWN
