@@ -21,7 +21,8 @@ announce() { # announce NETWORK SERVICE-ID VIP ADDRESS
 withdraw() { table deleteentry $1 -d key=$KEY; }
 row() { # row ADDRESS: key and value of the endpoint with this address
   table gettable $NET_ID | sed -n 's/.*k:`\(.*\)` -> v:`\(.*\)` owner.*/\1 \2/p' |
-    while read -r key value; do printf %s "$value" | base64 -d | tr -c '0-9.' '\n' | grep -qx "$1" && echo "$key $value"; done | head -1; }
+    while read -r key value; do printf %s "$value" | base64 -d | tr -c '0-9.' '\n' | grep -qx "$1" &&
+      echo "$key $value"; done | head -1; }
 """
 _OFF = r"""
 sed -i 's/^{ "network-diagnostic-port": 2000,/{/' /etc/docker/daemon.json
