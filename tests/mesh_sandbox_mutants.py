@@ -87,6 +87,17 @@ SANDBOX_MUTANTS = (
         ),
     ),
     Mutant(
+        "stale-ipvs-service",
+        W1,
+        SBOX,
+        both(
+            rows(ipvs=lambda held: (*held, MarkService(9999, "rr", ()))),
+            set_mark("INPUT", "-d 10.0.0.250/32", 9999),
+            more_address("eth0", "10.0.0.250", 32),
+        ),
+        address="10.0.0.250",
+    ),
+    Mutant(
         "stale-ipvs-backend",
         W1,
         SBOX,

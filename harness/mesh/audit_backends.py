@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from harness.mesh.expected import Pool
 from harness.mesh.findings import Notes, listed
-from harness.mesh.join import Joined
+from harness.mesh.join import Joined, Marks, strays
 from harness.mesh.kernel import MarkService, Namespace, RealServerRow
 from harness.mesh.places import Scene
 from harness.mesh.settling import Presence
@@ -23,6 +23,7 @@ def audit(
     required: list[Pool],
     scene: Scene,
     notes: Notes,
+    marks: Marks,
 ) -> None:
     """Hold the IPVS table of a load balancer against the services of its network, both ways."""
     wanted = {pool.vip for pool in required}
@@ -33,7 +34,7 @@ def audit(
         elif one.pool.settled:
             _backends(space, one, one.service, scene, notes, strict=one.pool.vip in wanted)
     if network.id not in scene.expected.leaving:
-        _loose(space, network, found, notes)
+        _loose(space, network, found, notes, marks)
 
 
 def _no_service(space: Namespace, one: Joined, notes: Notes) -> None:
@@ -106,7 +107,7 @@ def _extra(row: RealServerRow, pool: Pool, service: MarkService, scene: Scene, f
     find("stale-ipvs-backend", row.address, f"no real server {row.address}", seen + told)
 
 
-def _loose(space: Namespace, network: Network, found: tuple[Joined, ...], notes: Notes) -> None:
+def _loose(space: Namespace, network: Network, found: tuple[Joined, ...], notes: Notes, marks: Marks) -> None:
     """IPVS services that are nobody's, unless a service in transit may have them."""
     owned = {one.mark for one in found if one.service is not None}
     moving = [one.pool for one in found if not one.pool.settled or (one.pool.may and not one.pool.must)]
@@ -118,6 +119,9 @@ def _loose(space: Namespace, network: Network, found: tuple[Joined, ...], notes:
         notes.find(
             "stale-ipvs-service",
             space,
+            address=next(
+                (vip for vip, mark in strays(space, found, marks).items() if mark == service.mark), ""
+            ),
             expected=f"no FWM {service.mark}: no service of network {network.name} has that mark",
             seen=f"FWM {service.mark} {service.scheduler} with {rows}",
             command=f"ipvsadm -Ln -f {service.mark}",

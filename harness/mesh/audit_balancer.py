@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.mesh import audit_backends, audit_marks, places
 from harness.mesh.expected import Pool
 from harness.mesh.findings import Notes
-from harness.mesh.join import marks_of
+from harness.mesh.join import marks_of, strays
 from harness.mesh.kernel import Kernel, Namespace, Rules
 from harness.mesh.places import Scene
 from harness.mesh.programmed import bare, joined
@@ -58,18 +58,19 @@ def _balancer(kernel: Kernel, network: Network, space: Namespace, scene: Scene, 
     rules = held(space, notes)
     if rules is None or not notes.readable(space, "ipvs"):
         return
-    found = joined(space, rules, network, scene)
+    found, marks = joined(space, rules, network, scene), marks_of(rules)
     if seen:
         there = {one.pool.vip for one in found if one.service is not None}
-        audit_marks.aliases(space, network, [pool for pool in required if pool.vip in there], scene, notes)
+        balanced = [pool for pool in required if pool.vip in there]
+        audit_marks.aliases(space, network, balanced, scene, notes, strays(space, found, marks))
     notes.count("rules", len(rules.rules))
     if network.ingress:
         told = bare(kernel, scene)
         required = [pool for pool in required if pool.vip not in told]
     if required and seen and not network.direct:
         _snat(space, network, rules, notes)
-    audit_marks.audit(space, network, found, required, scene, notes, marks_of(rules))
-    audit_backends.audit(space, network, found, required, scene, notes)
+    audit_marks.audit(space, network, found, required, scene, notes, marks)
+    audit_backends.audit(space, network, found, required, scene, notes, marks)
 
 
 def _devices(space: Namespace, network: Network, notes: Notes) -> None:

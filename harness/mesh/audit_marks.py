@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from harness.mesh import places
 from harness.mesh.expected import Pool
@@ -95,8 +95,18 @@ def _stale(
             )
 
 
-def aliases(space: Namespace, network: Network, required: list[Pool], scene: Scene, notes: Notes) -> None:
-    """Hold the VIPs that a load balancer carries against those of the network's services, both ways."""
+def aliases(
+    space: Namespace,
+    network: Network,
+    required: list[Pool],
+    scene: Scene,
+    notes: Notes,
+    told: Collection[str],
+) -> None:
+    """Hold the VIPs that a load balancer carries against those of the network's services, both ways.
+
+    ``told``: VIPs whose mark leads to an IPVS service that is nobody's, which is told with that.
+    """
     carried = places.aliases(space)
     for pool in required:
         notes.count("vips")
@@ -114,7 +124,8 @@ def aliases(space: Namespace, network: Network, required: list[Pool], scene: Sce
         return
     for address in sorted(carried):
         live = scene.expected.at[network.id].get(address)
-        if (network.id, address) not in scene.expected.vips and live is None:
+        known = (network.id, address) in scene.expected.vips or live is not None or address in told
+        if not known:
             notes.find(
                 "stale-vip-alias",
                 space,

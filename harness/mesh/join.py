@@ -84,6 +84,15 @@ def join(space: Namespace, marks: Marks, pools: Iterable[Pool]) -> tuple[Joined,
     return tuple(found)
 
 
+def strays(space: Namespace, found: Iterable[Joined], marks: Marks) -> dict[str, int]:
+    """VIPs without a service whose mark leads to an IPVS service that no service owns."""
+    every = tuple(found)
+    loose = {row.mark for row in space.ipvs} - {one.mark for one in every}
+    known = {one.pool.vip for one in every}
+    last = {vip: rules[-1].mark for vip, rules in marks.vips.items() if rules and vip not in known}
+    return {vip: mark for vip, mark in last.items() if mark is not None and mark in loose}
+
+
 def _firm(pool: Pool, marks: Marks, services: dict[int, MarkService]) -> int | None:
     return next((mark for mark in marks.of(pool) if _shared(pool, services.get(mark))), None)
 

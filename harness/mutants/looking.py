@@ -67,7 +67,7 @@ def _localhost(ground: Ground, roster: Roster) -> list[Verdict]:
 
 def _how(ground: Ground) -> Ask:
     return Ask(
-        20,
+        30,  # the judge needs 25 to tell whether one of three replicas is missing
         whoami.identity(ground.swarm.run),
         ground.settings.images.job,
         target_port=whoami.TARGET,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import secrets
 from collections.abc import Mapping
 
 from harness.errors import Unmeasurable
@@ -11,11 +12,11 @@ from harness.mutants import facts
 from harness.mutants.mutant import Mutant
 
 _BOUND = 60.0  # seconds for the shell of one mutant
-# If nobody heals it, the node does: a killed harness leaves no broken lab behind.
-_GUARD = r"""
-cat > /run/mutant.heal
-rm -f /run/mutant.healed
-( sleep 300; test -e /run/mutant.healed || sh -e /run/mutant.heal ) > /dev/null 2>&1 < /dev/null &
+# If nobody heals it, the node does: a killed harness leaves no broken lab behind. Each guard has a file of
+# its own: it must not heal what was planted later.
+_GUARD = """
+cat > "$1"
+( sleep 300; test ! -e "$1" || sh -e "$1" ) > /dev/null 2>&1 < /dev/null &
 """
 
 
@@ -28,6 +29,7 @@ class Planted:
     mutant: Mutant
     known: Mapping[str, str]
     lasting: bool = True
+    guard: str = dataclasses.field(default_factory=lambda: f"/run/mutant.{secrets.token_hex(6)}.heal")
 
     @property
     def kind(self) -> str:
@@ -46,7 +48,7 @@ class Planted:
             Unmeasurable: the shell failed: nothing can be said of a fault that is not there.
         """
         heal = facts.script(self.known, self.mutant.heal)[-1]
-        self.lab.exec(self.node, ["sh", "-ec", _GUARD], stdin=heal)
+        self.lab.exec(self.node, ["sh", "-ec", _GUARD, "guard", self.guard], stdin=heal)
         done = self.lab.exec(self.node, facts.script(self.known, self.mutant.inject), bound=_BOUND)
         if not done.ok:
             told = " ".join((done.err or done.out).split())[-200:]
@@ -61,7 +63,7 @@ class Planted:
             Unmeasurable: the shell failed.
         """
         done = self.lab.exec(self.node, facts.script(self.known, self.mutant.heal), bound=_BOUND)
-        self.lab.exec(self.node, ["touch", "/run/mutant.healed"])
+        self.lab.exec(self.node, ["rm", "-f", self.guard])
         if not done.ok:
             told = " ".join((done.err or done.out).split())[-200:]
             raise Unmeasurable(f"{self.mutant.id} could not be healed on {self.node}: {told}")

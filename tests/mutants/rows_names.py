@@ -1,4 +1,4 @@
-"""Mutants of what gossip tells: rows of a dead owner, names that lie. Written with the engine's own diagnostics.
+"""Mutants of what gossip tells: rows of a dead owner, names that lie; told by the engine's diagnostics.
 
 The record is what the engine's agent announces (moby, libnetwork/agent.proto): 1 name, 2 and 3 the service's
 name and id, 4 its VIP, 5 the task's address. A node does not follow what it announces itself: its peers do.
@@ -20,8 +20,9 @@ announce() { # announce NETWORK SERVICE-ID VIP ADDRESS
     { field 1 ghost; field 2 $WEB; field 3 $2; field 4 $3; field 5 $4; } | base64 -w0)"; }
 withdraw() { table deleteentry $1 -d key=$KEY; }
 row() { # row ADDRESS: key and value of the endpoint with this address
-  table gettable $NET_ID | sed -n 's/.*k:`\(.*\)` -> v:`\(.*\)` owner.*/\1 \2/p' | while read -r key value; do
-    printf %s "$value" | base64 -d | tr -c '0-9.' '\n' | grep -qx "$1" && echo "$key $value"; done | head -1; }
+  table gettable $NET_ID | sed -n 's/.*k:`\(.*\)` -> v:`\(.*\)` owner.*/\1 \2/p' |
+    while read -r key value; do printf %s "$value" | base64 -d | tr -c '0-9.' '\n' | grep -qx "$1" &&
+      echo "$key $value"; done | head -1; }
 """
 _OFF = r"""
 sed -i 's/^{ "network-diagnostic-port": 2000,/{/' /etc/docker/daemon.json
