@@ -32,7 +32,7 @@ def names_fresh(watch: NameWatch, *, within: float = 2.0) -> Verdict:
     late: dict[str, float] = {}
     parts: list[Part] = []
     wrong: dict[tuple[str, tuple[str, ...]], list[tuple[str, str]]] = {}
-    cut = _unheard(watch)
+    cut, hosts = _unheard(watch), dict(watch.hosts)
     behind = {way for cause in cut for way in cause.ways}
     for span in watch.spans:
         mine = {view.address: view for view in watch.views if view.node == span.node}
@@ -41,7 +41,7 @@ def names_fresh(watch: NameWatch, *, within: float = 2.0) -> Verdict:
         stale[span.node] = round(max(dead.values(), default=0.0), 3)
         late[span.node] = round(max(fresh.values(), default=0.0), 3)
         for name, every, told in _faults(watch, mine, dead, fresh, within):
-            addresses = tuple(a for a in every if (dict(watch.hosts).get(a), span.node) not in behind)
+            addresses = tuple(a for a in every if (hosts.get(a), span.node) not in behind)
             if not addresses:
                 continue
             wrong.setdefault((name, addresses), []).append((span.node, told))
@@ -71,7 +71,7 @@ def names_fresh(watch: NameWatch, *, within: float = 2.0) -> Verdict:
 
 
 def _unheard(watch: NameWatch) -> tuple[Cause, ...]:
-    """Nodes of whose tasks no other was told, or who were told of no other's: ways of news, not of packets."""
+    """Nodes of whose tasks no other was told, or who were told of no other's: ways of news."""
     seen = {(view.node, view.address) for view in watch.views}
     judged: dict[Way, bool] = {}
     for address, owner in watch.hosts:
