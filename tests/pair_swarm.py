@@ -119,4 +119,5 @@ def watch(change: Callable[[NameView], NameView | None] = lambda view: view) -> 
         (STAYED,),
         ((JOINED, 102.0), (LEFT, 102.0)),
         (JOINED, LEFT),
+        ((STAYED, M), (JOINED, W1), (LEFT, W2)),
     )

@@ -179,6 +179,7 @@ class NameWatch:
         every: seconds between questions.
         joined: (address, when the manager first showed its task running; our clock) of tasks that came.
         left: addresses of tasks that were scaled away; ``stayed``: of those that ran all the time.
+        hosts: (address, hostname of the node that ran its task).
     """
 
     id: str
@@ -190,5 +191,6 @@ class NameWatch:
     stayed: tuple[str, ...]
     joined: tuple[tuple[str, float], ...] = ()
     left: tuple[str, ...] = ()
+    hosts: tuple[tuple[str, str], ...] = ()
     missing: tuple[tuple[str, str], ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()

@@ -87,6 +87,7 @@ def follow(
             stayed=tuple(sorted(before & peak & after)),
             joined=tuple((address, change.grown) for address in sorted(peak - before)),
             left=tuple(sorted((before | peak) - after)),
+            hosts=tuple(sorted(_hosts((*change.before, *change.peak, *change.after), places).items())),
             missing=job.missing,
             skipped=job.skipped,
         )
@@ -94,4 +95,8 @@ def follow(
 
 
 def _addresses(replicas: tuple[Replica, ...], networks: set[str]) -> set[str]:
-    return {place.address for one in replicas for place in one.addresses if place.network in networks}
+    return set(_hosts(replicas, networks))
+
+
+def _hosts(replicas: tuple[Replica, ...], networks: set[str]) -> dict[str, str]:
+    return {p.address: one.node for one in replicas for p in one.addresses if p.network in networks}

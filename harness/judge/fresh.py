@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from harness.evidence import NameSpan, NameView, NameWatch
 from harness.judge.verdict import Finding, Subject, Verdict, judge, unknown
+from harness.judge.ways import Cause, Way, explain
 from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed, seconds
 
 _COARSE = 1.0  # seconds by which two clocks may be apart: ours and a node's
@@ -31,16 +32,22 @@ def names_fresh(watch: NameWatch, *, within: float = 2.0) -> Verdict:
     late: dict[str, float] = {}
     parts: list[Part] = []
     wrong: dict[tuple[str, tuple[str, ...]], list[tuple[str, str]]] = {}
+    cut, hosts = _unheard(watch), dict(watch.hosts)
+    behind = {way for cause in cut for way in cause.ways}
     for span in watch.spans:
         mine = {view.address: view for view in watch.views if view.node == span.node}
         dead = _windows(watch, mine)
         fresh = _delays(watch, span, mine)
         stale[span.node] = round(max(dead.values(), default=0.0), 3)
         late[span.node] = round(max(fresh.values(), default=0.0), 3)
-        for name, addresses, told in _faults(watch, mine, dead, fresh, within):
+        for name, every, told in _faults(watch, mine, dead, fresh, within):
+            addresses = tuple(a for a in every if (hosts.get(a), span.node) not in behind)
+            if not addresses:
+                continue
             wrong.setdefault((name, addresses), []).append((span.node, told))
         if not dead:
             parts.append(blind(f"{span.node}: it never reached a task that left, so its death went unseen"))
+    parts += [_not_told(watch, cause) for cause in cut]
     parts += [_finding(watch, name, addresses, seen) for (name, addresses), seen in wrong.items()]
     parts += [blind(f"{node}: not asked to the end ({why})") for node, why in watch.missing]
     worst = max(stale.values(), default=0.0)
@@ -61,6 +68,26 @@ def names_fresh(watch: NameWatch, *, within: float = 2.0) -> Verdict:
             "missing": dict(watch.missing),
         },
     )
+
+
+def _unheard(watch: NameWatch) -> tuple[Cause, ...]:
+    """Nodes of whose tasks no other was told, or who were told of no other's: ways of news."""
+    seen = {(view.node, view.address) for view in watch.views}
+    judged: dict[Way, bool] = {}
+    for address, owner in watch.hosts:
+        for span in watch.spans:
+            if owner != span.node:
+                way = (owner, span.node)
+                judged[way] = judged.get(way, True) and (span.node, address) not in seen
+    causes = explain({way for way, unheard in judged.items() if unheard}, judged.keys())
+    return tuple(cause for cause in causes if not cause.peer)
+
+
+def _not_told(watch: NameWatch, cause: Cause) -> Part:
+    told = f"{cause.words}: news of the tasks of {watch.service} does not arrive"
+    subject = Subject(cause.node, watch.service, "vip")
+    remedy = f"look at gossip (7946 tcp and udp) {'of ' + cause.node if cause.node else 'between all nodes'}"
+    return bad(told, Finding("names-cut-off", subject, told, ("D1", "D2", "E2"), remedy))
 
 
 def _windows(watch: NameWatch, mine: dict[str, NameView]) -> dict[str, float]:

@@ -192,7 +192,7 @@ def test_who_speaks_counts_the_packets_it_took() -> None:
 
     assert quiet.speak("127.0.0.1", port=ears.port) == ["127.0.0.1", "w1", "udp", "open", "", 1]
     assert "127.0.0.1" in ears.heard
-    assert quiet.speak("127.0.0.1", port=9)[3:] == ["closed", "[Errno 111] Connection refused", 4]
+    assert quiet.speak("127.0.0.1", port=9)[3:] == ["closed", "[Errno 111] Connection refused", 3]
 
 
 def test_the_vantage_job_runs_as_one_file(port: int, tmp_path: Path) -> None:

@@ -89,3 +89,14 @@ def test_a_death_that_nobody_saw_is_unknown() -> None:
 
     assert [one.state for one in (blind, gone, nobody, still)] == [State.UNKNOWN] * 4
     assert W1 in blind.sentence
+
+
+def test_a_node_that_hears_nothing_and_is_not_heard_of_is_one_finding() -> None:
+    """D1, gossip blocked on W1, as the lab showed it: nobody names its task, it names nobody else's."""
+    hosts = dict(watch().hosts)
+
+    verdict = names_fresh(watch(lambda v: v if (v.node == W1) == (hosts[v.address] == W1) else None))
+
+    (found,) = verdict.findings
+    assert (found.name, found.subject.node) == ("names-cut-off", W1)
+    assert found.modes[0] == "D1"

@@ -19,7 +19,8 @@ from harness.inside.scripts import dns
 from harness.inside.scripts.overlay import ECHO_PORT, echo, is_own
 from harness.inside.scripts.wire import Wire, arguments, now
 
-_TRIES = 4  # packets; only the first one's fate is asked for, the others tell a lost one from a dead pair
+_TRIES = 3  # packets; only the first one's fate is asked for, the others tell a lost one from a dead pair
+_ANSWER = 1.5  # seconds for its answer: a busy node is no lost packet
 _MEET = 15.0  # seconds for all tasks to be named
 _GRACE = 3.0  # seconds that the one who speaks second waits beyond its turn
 
@@ -47,7 +48,7 @@ def speak(address: str, *, port: int = ECHO_PORT) -> list[object]:
     node, why, tries = "", "", 0
     while not node and tries < _TRIES:
         tries += 1
-        node, why = echo(address, "udp", port=port)
+        node, why = echo(address, "udp", port=port, timeout=_ANSWER)
     state = "open" if node else "closed" if "refused" in why else "silent"
     return [address, node, "udp", state, why, tries]
 
