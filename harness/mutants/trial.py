@@ -31,7 +31,7 @@ def run(mutant: Mutant, ground: Ground, progress: Progress) -> Result:
         try:
             result = _tried(mutant, ground)
         except HarnessError as error:
-            result = failed(mutant, str(error))
+            result = failed(mutant, str(error)).model_copy(update={"troubled": True})
             _recover(ground)
     return result.after(time.monotonic() - began)
 
