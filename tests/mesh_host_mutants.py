@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from harness.mesh.kernel import Route
 from tests.mesh_changes import (
     device,
     new_rule,
@@ -28,6 +29,14 @@ from tests.mesh_spec import (
 TCP = "-p tcp -m tcp --dport 8080"
 GOSSIP = "--dport 7946 -j DROP"
 HOST_MUTANTS = (
+    Mutant("lossy-underlay", W1, HOST, device("eth0", qdisc="netem"), address=ADDRESSES[W1]),
+    Mutant(
+        "subnet-overlap",
+        W1,
+        HOST,
+        rows(routes=lambda held: (*held, Route("10.0.9.128/25", "eth0"))),
+        words=("10.0.9.128/25 on eth0",),
+    ),
     # the host's rules
     Mutant("missing-dnat", W1, HOST, no_rule("-j DNAT"), "web", words=("8080",)),
     Mutant(

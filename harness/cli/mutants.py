@@ -25,7 +25,7 @@ from harness.progress import Progress
 from harness.report.terminal import console as terminal
 from harness.request import REPORTS, new_run, short_id
 
-_PAGES = {"README.md": result.summary, "docs/mutants.md": result.details}
+_PAGES = ("README.md", "docs/mutants.md")
 _GOODBYE = 120.0  # seconds that a child may take to heal and to remove its services after Ctrl-C
 
 
@@ -129,9 +129,10 @@ def _list(chosen: Sequence[Mutant], *, as_json: bool) -> int:
 
 def _draw(results: Results) -> None:
     root = rows.HOME.parents[1]
-    for name, drawn in _PAGES.items():
+    untried = result.untried(rows.HOME)
+    for name in _PAGES:
         page = root / name
-        page.write_text(result.written_into(page.read_text(), drawn(results)))
+        page.write_text(result.drawn(page.read_text(), name, results, untried))
 
 
 def _told(results: Results, *, as_json: bool) -> int:
@@ -147,4 +148,4 @@ def _told(results: Results, *, as_json: bool) -> int:
         out.print(
             f"caught {score.caught} of {score.mutants}, named {score.named}, by design {score.by_design}"
         )
-    return Exit.UPHELD if results.passed else Exit.REFUTED
+    return results.exit

@@ -16,6 +16,7 @@ from harness.mesh import (
     audit_addresses,
     audit_balancer,
     audit_host,
+    audit_networks,
     audit_node,
     audit_overlay,
     audit_tasks,
@@ -49,6 +50,7 @@ class IptablesIpvs:
             audit_overlay.audit(kernel, scene, notes)
             audit_tasks.audit(kernel, scene, notes)
         audit_node.audit(kernel, scene, notes)
+        audit_networks.overlapping(kernel, scene, notes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +107,8 @@ def audit(
         natives.audit(kernel, expected, tables or {}, notes[name])
         auditor_of(kernel, (tables or {}).get((name, ""), ())).audit(kernel, scene, notes[name])
     audit_addresses.audit(scene, notes)
+    notes[""] = Notes("")  # of the swarm as a whole
+    audit_networks.exhausted(scene, notes[""])
     unknowns = [*_unanswered(scene, missing, dict(skipped))]
     unknowns += [("", service, why) for service, why in expected.unjudged]
     unknowns += [

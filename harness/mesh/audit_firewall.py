@@ -22,7 +22,12 @@ _WAYS = {
     "OUTPUT": (("raw", "OUTPUT"), ("mangle", "OUTPUT"), ("filter", "OUTPUT"), ("mangle", "POSTROUTING")),
     "FORWARD": (("mangle", "FORWARD"), ("filter", "FORWARD"), ("mangle", "POSTROUTING")),
 }
-_NAMES = {"data path": "data-path-blocked", "gossip": "gossip-blocked", "control": "control-blocked"}
+_NAMES = {
+    "data path": "data-path-blocked",
+    "encrypted data path": "encrypted-path-blocked",
+    "gossip": "gossip-blocked",
+    "control": "control-blocked",
+}
 
 
 @dataclasses.dataclass
@@ -131,8 +136,12 @@ def _swarm_packets(kernel: Kernel, host: Namespace, scene: Scene) -> Iterator[tu
     device = places.underlay(host, own)
     link = device.name if device else ""
     managers = {node.hostname for node in scene.expected.nodes if node.role is Role.MANAGER}
+    encrypted = any(
+        one.encrypted and scene.expected.extended(kernel.node, one) for one in scene.expected.networks
+    )
     for peer, end in scene.peers(kernel.node).items():
         wishes = [("data path", "udp", scene.expected.data_port, length) for length in _LENGTHS]
+        wishes += [("encrypted data path", "esp", 0, _LENGTHS[0])] if encrypted else []
         wishes += [("gossip", protocol, GOSSIP, _LENGTHS[0]) for protocol in ("tcp", "udp")]
         for what, protocol, port, length in wishes:
             yield (

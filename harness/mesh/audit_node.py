@@ -37,6 +37,7 @@ def audit(kernel: Kernel, scene: Scene, notes: Notes) -> None:
     host = kernel.the(Kind.HOST)
     if host is not None and notes.readable(host, "devices"):
         _mtu(kernel, host, scene, notes)
+        _queue(kernel, host, scene, notes)
         _sources(kernel, host, scene, notes)
 
 
@@ -110,6 +111,21 @@ def _mtu(kernel: Kernel, host: Namespace, scene: Scene, notes: Notes) -> None:
             seen=f"{below.name} with {below.mtu}; "
             + listed(f"{name} with {mtu}" for name, mtu in sorted(large.items())),
             command=f"ip link show {below.name}",
+        )
+
+
+def _queue(kernel: Kernel, host: Namespace, scene: Scene, notes: Notes) -> None:
+    """Queues that shape traffic are a choice; one that makes it worse is not."""
+    end = scene.data.get(kernel.node, "")
+    below = places.underlay(host, end)
+    if below is not None and below.qdisc == "netem":
+        notes.find(
+            "lossy-underlay",
+            host,
+            address=end,
+            expected=f"no netem on {below.name}",
+            seen="qdisc netem",
+            command=f"tc qdisc show dev {below.name}",
         )
 
 

@@ -157,6 +157,30 @@ NODE: dict[str, Entry] = {
         "a second address, route or SNAT rule makes the kernel choose it, and peers drop them (moby#53004)",
         "give the route to the peers the node's address as src, or advertise the other address",
     ),
+    "lossy-underlay": Entry(
+        "a network emulator on the device of the data path",
+        ("C14",),
+        "somebody tests with tc netem, or forgot to take it away: packets are delayed, dropped or reordered",
+        "tc qdisc del dev DEVICE root on the node",
+    ),
+    "encrypted-path-blocked": Entry(
+        "packets of encrypted networks dropped by the node's own rules",
+        ("C12",),
+        "a firewall rule or policy drops IP protocol 50 (ESP): encrypted networks are dead, plain ones work",
+        "let ESP pass between all nodes, in both directions",
+    ),
+    "subnet-overlap": Entry(
+        "an overlay network's subnet that the node uses otherwise",
+        ("F3",),
+        "the network was made with the subnet of a local network, or one was added to the node later",
+        "make the network anew with a --subnet that no node uses",
+    ),
+    "network-full": Entry(
+        "no free address on a network for the tasks",
+        ("F2", "F4"),
+        "the subnet is too small for its VIPs, tasks and one load balancer per node, or addresses leaked",
+        "make the network anew with a larger --subnet; if few tasks use it, look for leaked addresses",
+    ),
     "conntrack-table-small": Entry(
         "the table of tracked connections is nearly full or far too small",
         ("B17",),

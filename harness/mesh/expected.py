@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from harness.evidence.mesh import Truth
 from harness.mesh.settling import Presence, Window
-from harness.model import Network, Node, Port, Service
+from harness.model import ENDED_STATES, Network, Node, Port, Service
 
 INGRESS = "ingress"  # the mode of a port that every node publishes
 
@@ -30,6 +30,11 @@ class Endpoint:
     slot: int
     presence: Presence
     state: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether its task has ended, so that the address is free again."""
+        return self.state in ENDED_STATES
 
     @property
     def label(self) -> str:
@@ -76,6 +81,14 @@ class Pool:
 
 
 @dataclasses.dataclass(frozen=True)
+class Waiting:
+    """Tasks of a service that have no address yet, and the ids of the networks on which they wait for one."""
+
+    tasks: int
+    networks: frozenset[str]
+
+
+@dataclasses.dataclass(frozen=True)
 class Expected:
     """What the manager's word means for the kernels.
 
@@ -85,6 +98,7 @@ class Expected:
         services: names, in order; ``ports``: (port, protocol) -> service, of all that ever were published.
         leaving: ids of networks with tasks of a removed service that are still about: its rows may be, too.
         unjudged: (service, reason) of what no table of a known kind holds.
+        waiting: by service, tasks that have been waiting to be allocated for a while.
     """
 
     nodes: tuple[Node, ...]
@@ -98,6 +112,7 @@ class Expected:
     leaving: frozenset[str]
     data_port: int
     unjudged: tuple[tuple[str, str], ...] = ()
+    waiting: Mapping[str, Waiting] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
     def ingress(self) -> Network | None:
@@ -195,7 +210,23 @@ def expect(
             for vip in service.vips
             if ":" in vip.address
         ),
+        waiting=_waiting(window),
     )
+
+
+def _waiting(window: Window) -> dict[str, Waiting]:
+    found = {}
+    for key, (_, service) in window.services.items():
+        tasks = sum(
+            window.stuck(task) for task, (_, now) in window.tasks.items() if now and now.service == key
+        )
+        if service is not None and tasks:
+            places = [*service.vips]
+            places += [
+                one for _, now in window.tasks.values() if now and now.service == key for one in now.addresses
+            ]
+            found[service.name] = Waiting(tasks, frozenset(one.network for one in places))
+    return found
 
 
 def _is_overlay(network: Network) -> bool:

@@ -90,11 +90,12 @@ class Notes:
         entry = CATALOGUE[name]
         place = title(space)
         told = f" of {service}" if service else ""
+        where = ", ".join(word for word in (self.node, place) if word) or "the swarm"
         self.findings.append(
             Finding(
                 name,
                 Subject(node=self.node, service=service, namespace=place, address=address),
-                f"{self.node}, {place}: {entry.says}{told}: expected {expected}, seen {seen}",
+                f"{where}: {entry.says}{told}: expected {expected}, seen {seen}",
                 modes or entry.modes,
                 entry.remedy.replace("SERVICE", service or "SERVICE"),
                 expected,

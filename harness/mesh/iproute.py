@@ -36,6 +36,7 @@ def _device(row: Row) -> Device:
         master=word(row, "master", ""),
         vni=number(data, "id", 0),
         port=number(data, "port", 0),
+        qdisc=word(row, "qdisc", ""),
     )
 
 

@@ -118,6 +118,7 @@ class Device:
         addresses: (address, prefix length) of IPv4 and IPv6.
         kind: ``veth``, ``vxlan``, ``bridge``... or empty.
         vni: of a vxlan device, as ``port`` (UDP, its destination port); 0 for others.
+        qdisc: kind of its root queue, such as ``fq_codel``.
     """
 
     name: str
@@ -129,6 +130,7 @@ class Device:
     master: str = ""
     vni: int = 0
     port: int = 0
+    qdisc: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

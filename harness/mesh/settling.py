@@ -21,6 +21,7 @@ from harness.evidence.mesh import Truth
 from harness.model import Node, Service, Task
 
 SETTLE = 5.0  # seconds
+_NEW = "new"  # the state of a task that has no addresses yet
 _CHANGING = frozenset({"updating", "rollback_started"})
 
 
@@ -76,6 +77,12 @@ class Window:
             return Presence.GONE
         abandoned = "running" not in {old.desired, new.desired} and self._down(new.node)
         return Presence.GONE if abandoned else Presence.MAY
+
+    def stuck(self, task: str) -> bool:
+        """Whether the task with this id was waiting to be allocated before and after, and not just begun."""
+        return all(one is not None and one.state == _NEW for one in self.tasks[task]) and self._quiet(
+            next(one for one in self.tasks[task] if one)
+        )
 
     def of_service(self, service: str) -> bool:
         """Whether the service with this id is settled."""

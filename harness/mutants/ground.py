@@ -32,6 +32,7 @@ class Ground:
 
     Attributes:
         node: hostname of the node that is hurt.
+        secret: an encrypted network, of api alone.
         web: three replicas, one per node; what the black box asks.
         api: another service, so that one can be mistaken for the other.
         known: facts as the shell of mutants knows them.
@@ -42,6 +43,7 @@ class Ground:
     swarm: Swarm
     settings: Settings
     network: Network
+    secret: Network
     node: str
     web: ServiceHandle
     api: ServiceHandle
@@ -125,13 +127,16 @@ def prepared(lab: Lab, swarm: Swarm, settings: Settings, node: str) -> Iterator[
     with contextlib.ExitStack() as undo:
         network = undo.enter_context(swarm.network(f"h-{run}-mutants"))
         undo.enter_context(swarm.network(NetworkSpec(f"h-{run}-{SPARE}")))
+        secret = undo.enter_context(swarm.network(NetworkSpec(f"h-{run}-secret", encrypted=True)))
         nodes = len(swarm.nodes())
         web = _spec(run, image, network, settings.published_port, nodes)
         api = dataclasses.replace(
-            _spec(run, image, network, settings.published_port + 1, nodes), name=f"{web.name}-api"
+            _spec(run, image, network, settings.published_port + 1, nodes),
+            name=f"{web.name}-api",
+            networks=(network.id, secret.id),
         )
         first, second = (undo.enter_context(swarm.deploy(spec)) for spec in (web, api))
-        ground = Ground(lab, swarm, settings, network, node, first, second)
+        ground = Ground(lab, swarm, settings, network, secret, node, first, second)
         ground.run()
         ground.settle()
         ground.learn()

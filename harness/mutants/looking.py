@@ -61,6 +61,13 @@ def _vip(ground: Ground, roster: Roster) -> list[Verdict]:
     return [*verdicts, vip_resolves(look.names), tasks_resolve(look.names, roster, network=ground.network.id)]
 
 
+def _secret(ground: Ground, roster: Roster) -> list[Verdict]:
+    """The other service, over an encrypted network."""
+    del roster
+    look = witness.ask(ground.swarm, ground.api, ground.secret, _how(ground))
+    return _judged(look.traffic, ground.api.roster())
+
+
 def _localhost(ground: Ground, roster: Roster) -> list[Verdict]:
     return _judged(witness.look(ground.swarm, ground.web, _how(ground)).traffic, roster)
 
@@ -95,5 +102,6 @@ _ASKED: dict[str, tuple[str, Callable[[Ground, Roster], list[Verdict]]]] = {
     "plain": (OUTSIDE, _plain),
     "large": (OUTSIDE, _large),
     "vip": (INSIDE, _vip),
+    "secret": (INSIDE, _secret),
     "localhost": (INSIDE, _localhost),
 }

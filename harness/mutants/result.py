@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from harness.errors import RequestError
+from harness.errors import Exit, RequestError
 from harness.mutants.mutant import INSIDE, KERNEL, OUTSIDE, Mutant, place
 
 FILE = "result.json"
@@ -35,6 +35,7 @@ class Result(BaseModel):
         findings: all that the audit told, as ``name at node, namespace, service, address``.
         by_design: what was measured of a mode that is no fault; empty otherwise.
         why: what is missing if it was not caught or not named.
+        troubled: it could not be planted, looked at or healed: nothing is known of it.
         seconds: from planted to healed and clean again.
     """
 
@@ -51,6 +52,7 @@ class Result(BaseModel):
     why: str = ""
     seconds: float = 0.0
     measured: str = ""
+    troubled: bool = False
 
     @property
     def caught(self) -> bool:
@@ -98,9 +100,12 @@ class Results(BaseModel):
         return Results(engine=engine, kernel=kernel, date=date, results=ordered)
 
     @property
-    def passed(self) -> bool:
-        """Whether every one was caught and named."""
-        return all(one.passed for one in self.results)
+    def exit(self) -> Exit:
+        """0 if every one was caught and named, 1 if one was not, 3 if one could not be tried."""
+        missed = [one for one in self.results if not one.passed]
+        if any(not one.troubled for one in missed):
+            return Exit.REFUTED
+        return Exit.UNKNOWN if missed else Exit.UPHELD
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,13 +160,19 @@ def load(home: Path) -> Results:
         raise RequestError(f"{file} holds no results", remedy=str(error).splitlines()[0]) from error
 
 
+def untried(home: Path) -> dict[str, str]:
+    """Modes of the scope without a mutant, with the reason."""
+    found: dict[str, str] = json.loads((home / "untried.json").read_text())
+    return found
+
+
 def save(home: Path, results: Results) -> None:
     """Write the versioned file."""
     text = json.dumps(results.model_dump(mode="json"), indent=1, ensure_ascii=False)
     (home / FILE).write_text(text + "\n")
 
 
-def summary(results: Results) -> str:
+def summary(results: Results, untried: Mapping[str, str]) -> str:
     """The README's table: a line per group, the score, and all that is missing."""
     rows = [
         "| group | mutants | by traffic | by the audit | by both | caught | named |",
@@ -178,7 +189,14 @@ def summary(results: Results) -> str:
     parts = [head, "\n".join(rows)]
     parts += ["By design, measured instead of judged:\n\n" + "\n".join(design)] if design else []
     parts += ["Not caught, or not named:\n\n" + "\n".join(told)] if told else []
+    left = [f"- {mode}: {why}" for mode, why in untried.items()]
+    parts += ["Not tried:\n\n" + "\n".join(left)] if left else []
     return "\n\n".join(parts)
+
+
+def drawn(text: str, name: str, results: Results, untried: Mapping[str, str]) -> str:
+    """A page as it must be: its table drawn from the results."""
+    return written_into(text, summary(results, untried) if name == "README.md" else details(results))
 
 
 def details(results: Results) -> str:

@@ -31,7 +31,7 @@ def run(mutant: Mutant, ground: Ground, progress: Progress) -> Result:
         try:
             result = _tried(mutant, ground)
         except HarnessError as error:
-            result = failed(mutant, str(error))
+            result = failed(mutant, str(error)).model_copy(update={"troubled": True})
             _recover(ground)
     return result.after(time.monotonic() - began)
 
@@ -105,7 +105,7 @@ def _told(finding: Finding, ground: Ground) -> str:
 
 def _wish(wanted: Wanted, ground: Ground) -> str:
     address = ground.known[wanted.address] if wanted.address else ""
-    return _words(wanted.finding, ground.known[wanted.at], wanted.space, wanted.service, address)
+    return _words(wanted.finding, ground.known.get(wanted.at, ""), wanted.space, wanted.service, address)
 
 
 def _words(name: str, node: str, space: str, service: str, address: str) -> str:

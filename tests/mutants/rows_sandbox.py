@@ -147,6 +147,18 @@ MUTANTS = (
         seen=True,
     ),
     Mutant(
+        "B9",
+        "B9",
+        "the kernel may not load ip_vs",
+        "echo install ip_vs /bin/false > /etc/modprobe.d/mutant.conf",
+        "rm -f /etc/modprobe.d/mutant.conf",
+        (Wanted("missing-kernel-support"),),
+        _BOTH,
+        "plain",
+        settle=12.0,
+        reboot=True,
+    ),
+    Mutant(
         "B10a",
         "B10",
         "ingress_sbox is cut off from the overlay",

@@ -9,12 +9,12 @@ import pytest
 
 from harness.mesh.catalogue import CATALOGUE
 from harness.mesh.kernel import Kind, Route
-from harness.model import Port
-from tests.mesh_changes import fewer_address, no_rule, no_service
+from harness.model import Attachment, Port, Service
+from tests.mesh_changes import fewer_address, new_rule, no_rule, no_service
 from tests.mesh_host_mutants import HOST_MUTANTS
 from tests.mesh_mutant import HOST, LB, MARK, OV, SBOX, VIP, Found, Mutant, both, rows
 from tests.mesh_sandbox_mutants import SANDBOX_MUTANTS
-from tests.mesh_spec import ADDRESSES, W1, W2, WEB
+from tests.mesh_spec import ADDRESSES, APP, W1, W2, WEB, balancer_address, task
 from tests.mesh_swarm import World, world
 
 MUTANTS = HOST_MUTANTS + SANDBOX_MUTANTS
@@ -77,7 +77,37 @@ def _whole() -> Iterator[tuple[str, World, Found]]:
     yield "B9", bare, ("missing-kernel-support", W1, "host", "", "")
 
 
-@pytest.mark.parametrize(("changed", "found"), [pytest.param(*rest, id=name) for name, *rest in _whole()])
+def _networks() -> Iterator[tuple[str, World, Found]]:
+    """Faults of a network as a whole, and of one that is encrypted."""
+    secret = dataclasses.replace(APP, encrypted=True)
+    networks = tuple(secret if one.id == APP.id else one for one in world().before.networks)
+    esp = world().told(networks=networks).on(W1, HOST, new_rule("filter", "-A INPUT -p esp -j DROP"))
+    yield "C12", esp, ("encrypted-path-blocked", W1, "host", "", "")
+    told = world().before
+    used = {place.address for one in told.tasks for place in one.addresses}
+    used |= {vip.address for one in told.services for vip in one.vips}
+    used |= {balancer_address(APP, name) for name in ADDRESSES}
+    free = (f"10.0.9.{number}" for number in range(2, 255))
+    crowd = Service(
+        "crowd", "crowd", "", 1, vips=tuple(Attachment(APP.id, one) for one in free if one not in used)
+    )
+    stuck = dataclasses.replace(task(WEB, 0), id="stuck", service="crowd", node="", state="new", addresses=())
+    full = world().told(services=(*told.services, crowd), tasks=(*told.tasks, stuck))
+    yield "F2", full, ("network-full", "", "", "crowd", "")
+
+
+def test_a_network_with_room_is_not_to_blame_for_a_task_that_waits() -> None:
+    """It may wait for a node, a secret, anything."""
+    told = world().before
+    stuck = dataclasses.replace(task(WEB, 0), id="stuck", node="", state="new", addresses=())
+
+    assert world().told(tasks=(*told.tasks, stuck)).found() == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [pytest.param(*rest, id=name) for name, *rest in (*_whole(), *_networks())],
+)
 def test_a_deep_cause_stands_alone(changed: World, found: Found) -> None:
     """What follows from it is not told as well."""
     assert changed.found() == [found]
@@ -101,6 +131,6 @@ def test_two_ports_one_mark_missing() -> None:
 
 def test_every_finding_has_a_mutant() -> None:
     """The catalogue names nothing that no test has seen."""
-    whole = {found[0] for _, _, found in _whole()}
+    whole = {found[0] for _, _, found in (*_whole(), *_networks())}
 
     assert {mutant.name for mutant in MUTANTS} | whole | {"foreign-table"} == set(CATALOGUE)
