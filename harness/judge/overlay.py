@@ -222,7 +222,11 @@ def _hidden(mesh: OverlayMesh, pairs: list[Pair]) -> Part:
 
 def _late(mesh: OverlayMesh, pair: Pair) -> Part:
     way = f"{pair.source} -> {pair.target}"
-    fate = f"packet {pair.tries} was the first to be answered" if pair.state == "open" else "no packet was"
+    fate = (
+        f"packet {pair.tries} was the first to be answered"
+        if pair.state == "open"
+        else "no packet was answered"
+    )
     told = f"{way}: after {mesh.silence:g} s of silence {fate}"
     subject = Subject(pair.source, path=way, address=pair.address)
     remedy = f"on {pair.source} and {pair.target}, {_TABLES}: learned entries age, permanent ones must stay"
