@@ -52,8 +52,8 @@ class Result(BaseModel):
 
     @property
     def passed(self) -> bool:
-        """Whether it was caught and named."""
-        return self.caught and (self.named or bool(self.by_design))
+        """Whether it was caught and named, and all was clean again afterwards."""
+        return self.caught and not self.troubled and (self.named or bool(self.by_design))
 
     @property
     def black_box(self) -> bool:
