@@ -84,7 +84,7 @@ def _tried(
     ):
         journal.begin(folder.name, profile="mutants", target="lab")
         info = engine.info()
-        with ground.prepared(lab.require(), swarm, settings, node) as planted_in:
+        with swarm.lock(), ground.prepared(lab.require(), swarm, settings, node) as planted_in:
             for mutant in chosen:
                 found.append(trial.run(mutant, planted_in, progress))
                 journal.write("mutant", **found[-1].model_dump(mode="json"))
