@@ -160,13 +160,12 @@ MUTANTS = (
     Mutant(
         "B10c",
         "B10",
-        "ingress_sbox is gone",
+        "ingress_sbox is gone from the engine's folder",
+        # traffic does not tell: the kernel keeps the namespace for whoever still holds it
         "umount $ING && rm -f $ING",
         # only the engine can make it anew
         "test -e $ING || { engine stop; engine start; }",
         (Wanted("missing-ingress-sandbox", _SPACE),),
-        _BOTH,
-        "plain",
         renews=True,
     ),
     Mutant(
