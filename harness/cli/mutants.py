@@ -18,7 +18,7 @@ from harness.cli.options import Config, Json
 from harness.errors import Exit
 from harness.lab import enter
 from harness.mutants import mutant as rows
-from harness.mutants import result
+from harness.mutants import pages, result
 from harness.mutants.mutant import Mutant
 from harness.mutants.result import Result, Results
 from harness.progress import Progress
@@ -84,7 +84,7 @@ def _tried(
     ):
         journal.begin(folder.name, profile="mutants", target="lab")
         info = engine.info()
-        with ground.prepared(lab.require(), swarm, settings, node) as planted_in:
+        with swarm.lock(), ground.prepared(lab.require(), swarm, settings, node) as planted_in:
             for mutant in chosen:
                 found.append(trial.run(mutant, planted_in, progress))
                 journal.write("mutant", **found[-1].model_dump(mode="json"))
@@ -132,7 +132,7 @@ def _draw(results: Results) -> None:
     untried = result.untried(rows.HOME)
     for name in _PAGES:
         page = root / name
-        page.write_text(result.drawn(page.read_text(), name, results, untried))
+        page.write_text(pages.drawn(page.read_text(), name, results, untried))
 
 
 def _told(results: Results, *, as_json: bool) -> int:
@@ -141,7 +141,7 @@ def _told(results: Results, *, as_json: bool) -> int:
     else:
         out = terminal()
         for one in results.results:
-            told = one.by_design or (", ".join(one.findings) if one.passed else result.lacking(one))
+            told = one.by_design or (", ".join(one.findings) if one.passed else pages.lacking(one))
             mark, seen = "✓" if one.passed else "✗", ", ".join(one.caught_by) or "nobody"
             out.print(f"{mark} {one.id:5} {one.title}  {one.seconds:.0f} s: seen by {seen}; {told}")
         score = result.Score.of(results.results)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from harness.evidence.mesh import Truth
 from harness.mesh.settling import Presence, Window
+from harness.mesh.waiting import Waiting, waiting
 from harness.model import ENDED_STATES, Network, Node, Port, Service
 
 INGRESS = "ingress"  # the mode of a port that every node publishes
@@ -78,14 +79,6 @@ class Pool:
     def required(self) -> bool:
         """Whether its rows have to be there: an engine makes them with the first backend."""
         return self.settled and bool(self.must)
-
-
-@dataclasses.dataclass(frozen=True)
-class Waiting:
-    """Tasks of a service that have no address yet, and the ids of the networks on which they wait for one."""
-
-    tasks: int
-    networks: frozenset[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,23 +203,8 @@ def expect(
             for vip in service.vips
             if ":" in vip.address
         ),
-        waiting=_waiting(window),
+        waiting=waiting(window),
     )
-
-
-def _waiting(window: Window) -> dict[str, Waiting]:
-    found = {}
-    for key, (_, service) in window.services.items():
-        tasks = sum(
-            window.stuck(task) for task, (_, now) in window.tasks.items() if now and now.service == key
-        )
-        if service is not None and tasks:
-            places = [*service.vips]
-            places += [
-                one for _, now in window.tasks.values() if now and now.service == key for one in now.addresses
-            ]
-            found[service.name] = Waiting(tasks, frozenset(one.network for one in places))
-    return found
 
 
 def _is_overlay(network: Network) -> bool:

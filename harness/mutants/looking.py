@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.evidence import Roster, Traffic
+from harness.evidence import Balancers, Roster, Traffic
 from harness.inside import witness
 from harness.inside.witness import Ask
 from harness.judge import covered, even, tasks_resolve, vip_resolves
@@ -57,7 +57,7 @@ def _burst(ground: Ground, resource: str) -> Traffic:
 
 def _vip(ground: Ground, roster: Roster) -> list[Verdict]:
     look = witness.ask(ground.swarm, ground.web, ground.network, _how(ground))
-    verdicts = _judged(look.traffic, roster)
+    verdicts = _judged(look.traffic, roster, look.balancers)
     return [*verdicts, vip_resolves(look.names), tasks_resolve(look.names, roster, network=ground.network.id)]
 
 
@@ -65,7 +65,7 @@ def _secret(ground: Ground, roster: Roster) -> list[Verdict]:
     """The other service, over an encrypted network."""
     del roster
     look = witness.ask(ground.swarm, ground.api, ground.secret, _how(ground))
-    return _judged(look.traffic, ground.api.roster())
+    return _judged(look.traffic, ground.api.roster(), look.balancers)
 
 
 def _localhost(ground: Ground, roster: Roster) -> list[Verdict]:
@@ -82,8 +82,8 @@ def _how(ground: Ground) -> Ask:
     )
 
 
-def _judged(traffic: Traffic, roster: Roster) -> list[Verdict]:
-    return [covered(traffic, roster), even(traffic, roster)]
+def _judged(traffic: Traffic, roster: Roster, tables: Balancers | None = None) -> list[Verdict]:
+    return [covered(traffic, roster, tables), even(traffic, roster, tables)]
 
 
 def _sated() -> Callable[[Sample], bool]:

@@ -46,18 +46,32 @@ def _tried(mutant: Mutant, ground: Ground) -> Result:
         if when == "after" and (mutant.renews or mutant.reboot):
             ground.learn()
 
+    found: Result | None = None
+    try:
+        with injected(_planted(mutant, ground), ground.swarm.journal, gate=gate):
+            ground.clean = False
+            found = _looked(mutant, ground)
+    except HarnessError as error:
+        if found is None:
+            raise
+        _recover(ground)
+        return found.model_copy(update={"troubled": True, "why": f"not healed: {error}"})
+    return found
+
+
+def _planted(mutant: Mutant, ground: Ground) -> Planted:
+    return Planted(ground.lab, ground.known[mutant.elsewhere or "NODE"], mutant, ground.known)
+
+
+def _looked(mutant: Mutant, ground: Ground) -> Result:
     roster = ground.web.roster()
-    node = ground.known[mutant.elsewhere or "NODE"]
-    planted = Planted(ground.lab, node, mutant, ground.known)
-    with injected(planted, ground.swarm.journal, gate=gate):
-        ground.clean = False
-        ground.swarm.clock.sleep(mutant.settle)
-        if mutant.by_design:
-            told = design.measure(mutant.by_design, ground, roster)
-            return failed(mutant, "").model_copy(update={"by_design": told})
-        # the audit comes first where traffic might teach the overlay what was taken from it
-        taken = ground.audit()
-        verdicts = looking.ask(ground, roster, mutant.ask) | {KERNEL: taken.judged()}
+    ground.swarm.clock.sleep(mutant.settle)
+    if mutant.by_design:
+        told = design.measure(mutant.by_design, ground, roster)
+        return failed(mutant, "").model_copy(update={"by_design": told})
+    # the audit comes first: traffic might teach the overlay what was taken from it
+    taken = ground.audit()
+    verdicts = looking.ask(ground, roster, mutant.ask) | {KERNEL: taken.judged()}
     return _result(mutant, ground, taken, verdicts)
 
 

@@ -15,19 +15,6 @@ _ROUTES_BACK = """test ! -s /run/mutant.routes || while read route; do
 done < /run/mutant.routes"""
 
 
-def _sysctl(ident: str, title: str, name: str, wrong: int, finding: str, *, seen: bool = False) -> Mutant:
-    return Mutant(
-        ident,
-        ident.rstrip("ab"),
-        title,
-        f"ns $ING sysctl -qw {name}={wrong}",
-        f"ns $ING sysctl -qw {name}={1 - wrong}",
-        (Wanted(finding, _SPACE),),
-        _BOTH if seen else frozenset({KERNEL}),
-        "plain" if seen else "",
-    )
-
-
 MUTANTS = (
     Mutant(
         "B1",
@@ -138,14 +125,6 @@ MUTANTS = (
         _BOTH,
         "plain",
     ),
-    _sysctl(
-        "B7b",
-        "IPVS keeps no connection tracking",
-        "net.ipv4.vs.conntrack",
-        0,
-        "ipvs-conntrack-off",
-        seen=True,
-    ),
     Mutant(
         "B9",
         "B9",
@@ -181,13 +160,12 @@ MUTANTS = (
     Mutant(
         "B10c",
         "B10",
-        "ingress_sbox is gone",
+        "ingress_sbox is gone from the engine's folder",
+        # traffic does not tell: the kernel keeps the namespace for whoever still holds it
         "umount $ING && rm -f $ING",
         # only the engine can make it anew
         "test -e $ING || { engine stop; engine start; }",
         (Wanted("missing-ingress-sandbox", _SPACE),),
-        _BOTH,
-        "plain",
         renews=True,
     ),
     Mutant(
@@ -197,62 +175,5 @@ MUTANTS = (
         "ns $ING ip addr add $PEER_SBOX/24 dev eth0",
         "gone ns $ING ip addr del $PEER_SBOX/24 dev eth0",
         (Wanted("duplicate-address", _SPACE, "", "PEER_SBOX"),),
-    ),
-    Mutant(
-        "B12",
-        "B12",
-        "an idle connection is forgotten",
-        "ns $ING ipvsadm --set 3 3 3",
-        "ns $ING ipvsadm --set 900 120 300",
-        witnesses=frozenset(),
-        by_design="idle",
-    ),
-    Mutant(
-        "B13",
-        "B13",
-        "a half-closed connection is forgotten",
-        "true",
-        "true",
-        witnesses=frozenset(),
-        by_design="half-closed",
-    ),
-    _sysctl(
-        "B14",
-        "IPVS reschedules ports that are used again",
-        "net.ipv4.vs.conn_reuse_mode",
-        1,
-        "ipvs-reuse-mode",
-    ),
-    _sysctl(
-        "B15",
-        "IPVS keeps connections to real servers that are gone",
-        "net.ipv4.vs.expire_nodest_conn",
-        0,
-        "ipvs-nodest-expiry-off",
-    ),
-    Mutant(
-        "B17a",
-        "B17",
-        "the table of tracked connections is tiny",
-        "tune net.netfilter.nf_conntrack_max 64",
-        "untune net.netfilter.nf_conntrack_max",
-        (Wanted("conntrack-table-small"),),
-    ),
-    Mutant(
-        "B17b",
-        "B17",
-        "the table of neighbours is tiny",
-        "tune net.ipv4.neigh.default.gc_thresh3 8",
-        "untune net.ipv4.neigh.default.gc_thresh3",
-        (Wanted("neighbour-table-small"),),
-    ),
-    Mutant(
-        "B18",
-        "B18",
-        "kept connections are not balanced",
-        "true",
-        "true",
-        witnesses=frozenset(),
-        by_design="keep-alive",
     ),
 )

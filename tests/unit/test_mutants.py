@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import Exit, RequestError
 from harness.mesh.catalogue import CATALOGUE
-from harness.mutants import facts, mutant, result
+from harness.mutants import facts, mutant, pages, result
 from harness.mutants.mutant import INSIDE, KERNEL, OUTSIDE, WITNESSES, Mutant
 from harness.mutants.result import Result, Results, Score
 
@@ -114,7 +114,7 @@ def test_the_pages_tell_what_was_measured(name: str) -> None:
     """Drawn from the file, they are as they stand."""
     page = (ROOT / name).read_text()
 
-    assert result.drawn(page, name, result.load(mutant.HOME), result.untried(mutant.HOME)) == page
+    assert pages.drawn(page, name, result.load(mutant.HOME), result.untried(mutant.HOME)) == page
 
 
 def test_results_are_of_mutants_there_are() -> None:
