@@ -48,6 +48,7 @@ _OVERLAY = re.compile(r"\d+-")
 _IP = ("addr", "neigh", "route")  # one process of ip tells them all
 _PATIENCE = 5.0  # seconds for a process
 _TROUBLE = 300  # characters
+_YOUNG = 30.0  # seconds before the job in which a namespace may have been made that it does not see mounted
 
 
 def kind(namespace: str) -> str:
@@ -192,6 +193,7 @@ def look(teller: Teller, devs: dict[str, str]) -> str:
 def report(wire: Wire, args: dict[str, Any], *, folder: str = tables.FOLDER) -> None:
     """Read the host and all namespaces in the folder, and tell."""
     own = Teller(wire, "")
+    began = time.time() - now()
     devs: dict[str, str] = {}
     addr = look(own, devs)
     try:
@@ -209,7 +211,9 @@ def report(wire: Wire, args: dict[str, Any], *, folder: str = tables.FOLDER) -> 
             if os.path.samestat(found, home):
                 continue  # the host's own, by another name
             if found.st_dev != home.st_dev:
-                raise OSError("none is mounted there: it is younger than this job, or a file left over")  # noqa: TRY301  told below
+                if began - found.st_mtime > _YOUNG:
+                    continue  # a file that a crash left over: its namespace is gone
+                raise OSError("none is mounted there: it is younger than this job")  # noqa: TRY301  told below
             tables.inside(path, functools.partial(look, teller, devs))
         except (OSError, ValueError, ImportError) as error:
             for what in WANTED[kind(name)]:
