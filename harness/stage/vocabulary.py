@@ -14,7 +14,6 @@ from harness.engine.protocol import Engine
 from harness.errors import RequestError
 from harness.evidence import Balancers, Cluster, Load, PortClosure, Roster, Traffic
 from harness.inside import witness
-from harness.inside.together import together
 from harness.inside.witness import HostLook, OverlayLook
 from harness.journal import Journal
 from harness.lab.protocol import Lab
@@ -209,7 +208,7 @@ def requests_each(stage: Stage, entries: tuple[str, ...]) -> int:
 def looks(
     stage: Stage, swarm: Swarm, works: Workloads, whoami: ServiceHandle, roster: Roster, requests_each: int
 ) -> Looks:
-    """Both inside witnesses and the kernels', side by side; through the VIP as long as its judge needs."""
+    """Both inside witnesses side by side, then the kernels; through the VIP as long as its judge needs."""
     how = witness.Ask(
         requests=requests_each,
         expect=works.identity,
@@ -217,10 +216,9 @@ def looks(
         timeout=stage.settings.limits.request_timeout,
     )
     with stage.steps("look from inside"):
-        (host, overlay), held = together(
-            lambda stop: witness.both(swarm, whoami, works.network, how, stop=stop),
-            lambda stop: taking.take(swarm, how.image, stop=stop),
-        )
+        host, overlay = witness.both(swarm, whoami, works.network, how)
+    with stage.steps("look at the kernels"):  # afterwards: its work on the nodes would slow what they ask
+        held = taking.take(swarm, how.image)
 
     def again(requests: int) -> OverlayLook:
         with stage.steps(f"no round robin was read: ask the VIP {requests} times from each node"):
