@@ -21,7 +21,8 @@ announce() { # announce NETWORK SERVICE-ID VIP ADDRESS
 withdraw() { table deleteentry $1 -d key=$KEY; }
 row() { # row NETWORK ADDRESS: key and value of the endpoint with this address
   table gettable $1 | sed -n 's/.*k:`\(.*\)` -> v:`\(.*\)` owner.*/\1 \2/p' | while read -r key value; do
-    printf %s "$value" | base64 -d | tr -c '0-9.' '\n' | grep -qx "$2" && echo "$key $value"
+    printf %s "$value" | base64 -d | WANT=$2 perl -0777 -ne '
+      exit(index($_, "\x2a" . chr(length $ENV{WANT}) . $ENV{WANT}) < 0)' && echo "$key $value"
   done | head -1; }
 ghost() { # ghost NETWORK ADDRESS NEW: announce the endpoint with this address once more, with a new one
   row $1 $2 > /run/mutant.row; test -s /run/mutant.row
