@@ -34,6 +34,10 @@ CHECKS: tuple[Check, ...] = (
     Check("vip.resolves", "the service's name resolves to exactly its VIP on every node", "smoke"),
     Check("dns.tasks", "tasks.<name> resolves to exactly the running tasks on every node", "smoke"),
     Check("mesh.tables", "every node's kernel tables hold what the manager says", "smoke"),
+    Check("overlay.mesh", "every task answers every node at its own overlay address", "release"),
+    Check("overlay.sizes", "payloads of every size pass wherever small ones do", "release"),
+    Check("reach.vantages", "a published port answers alike from every vantage point", "release"),
+    Check("dns.fresh", "tasks.<name> follows within its bound when a service is scaled", "release"),
     Check("keepalive.pins", "a kept-alive connection stays with one replica (by design)", "release"),
     Check("redis.counter", "every request to flask-redis is counted exactly once", "release"),
     Check("redis.counter-through-kill", "no answered request is lost from the count", "release", True),
@@ -54,6 +58,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check("load.fresh", "fresh connections under load keep to the limits", "release"),
     Check("load.kept", "kept-alive connections under load keep to the limits", "release"),
+    Check("swarm.preflight", "nothing stops the swarm from working, nor a run on it", "doctor"),
 )
 PROFILES: tuple[str, ...] = ("smoke", "release")
 _BY_ID = {check.id: check for check in CHECKS}

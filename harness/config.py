@@ -28,6 +28,9 @@ class Limits(_Section):
     periods: int = Field(4, ge=2, description="full rounds over the replicas sampled per entry node and path")
     closed_within: Seconds = Field(2.0, description="a removed port is closed this long after the last task")
     dead_task_traffic: Seconds = Field(2.0, description="no request goes to a dead task later than this")
+    names_within: Seconds = Field(
+        2.0, description="a dead task is named, and a new one is not, for no longer than this"
+    )
     kill_lost_share: float = Field(
         0.05, ge=0, le=1, description="share of requests per entry node that a task kill may cost"
     )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.judge.fresh import names_fresh
 from harness.judge.names import tasks_resolve, vip_resolves
 
 
@@ -15,3 +16,9 @@ def test_the_name_resolves_to_exactly_the_vip(overlay_look, promise):
 def test_tasks_resolves_to_exactly_the_running_tasks(overlay_look, roster, promise):
     """moby/moby#50129: a record missing on some nodes; a stale one is a fault as well."""
     promise("dns.tasks", tasks_resolve(overlay_look.names, roster))
+
+
+@pytest.mark.check("dns.fresh")
+def test_names_follow_when_a_service_is_scaled(name_watch, limits, promise):
+    """moby/moby#42833: a dead task's address is handed out long after its end."""
+    promise("dns.fresh", names_fresh(name_watch, within=limits.names_within))

@@ -3,6 +3,7 @@
 import pytest
 
 from harness.judge.reach import answers_everywhere, answers_without_task, closed_after_remove
+from harness.judge.vantage import vantages_agree
 
 
 @pytest.mark.check("reach.every-node")
@@ -30,3 +31,9 @@ def test_nodes_without_a_task_answer_too(lonely, burst, promise):
 def test_a_removed_services_port_is_closed_everywhere(lonely, removal, limits, promise):
     """moby/moby#32557: a listener or DNAT left behind swallows the next connection."""
     promise("reach.closed-after-remove", closed_after_remove(removal(lonely), within=limits.closed_within))
+
+
+@pytest.mark.check("reach.vantages")
+def test_a_published_port_answers_alike_from_every_vantage_point(pair_look, cluster, promise):
+    """moby/moby#53091: each vantage takes another chain, and on ::1 a connect may succeed and then hang."""
+    promise("reach.vantages", vantages_agree(pair_look.vantages, pair_look.mesh, cluster))

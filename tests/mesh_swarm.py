@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -69,7 +70,15 @@ class World:
 
 def world(*specs: Spec, engine: str = "26.1.5+dfsg1") -> World:
     """All is well with these services (``WEB`` and ``API`` without any)."""
-    specs = specs or (WEB, API)
+    return _made(specs, engine) if specs else _usual(engine)
+
+
+@functools.cache
+def _usual(engine: str) -> World:
+    return _made((WEB, API), engine)
+
+
+def _made(specs: tuple[Spec, ...], engine: str) -> World:
     nodes = tuple(node(one, engine=engine) for one in NODES)
     return World(
         truth(*specs, nodes=nodes),

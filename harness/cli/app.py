@@ -11,7 +11,7 @@ from types import FrameType
 import typer
 import typer.exceptions
 
-from harness.cli import audit, gate, lab, mutants, offline, sweep
+from harness.cli import audit, doctor, gate, lab, mutants, offline, sweep
 from harness.errors import Exit, HarnessError
 
 _INTERRUPTED = "harness: interrupted, cleaned up"
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.command("gate")(gate.gate_command)
 app.add_typer(lab.app, name="lab")
 app.command("audit")(audit.audit_command)
+app.command("doctor")(doctor.doctor_command)
 app.command("mutants")(mutants.mutants_command)
 app.command("judge")(offline.judge_command)
 app.command("report")(offline.report_command)

@@ -41,6 +41,7 @@ T = TypeVar("T")
 OLDEST = (1, 41)  # the first with jobs in its services' status
 NEWEST = (1, 44)  # accepted by every engine from 25.0 on
 _CONNECT, _READ = 3.0, 30.0  # seconds
+_REGISTRY = 10.0  # seconds for an engine to ask a registry
 _PATIENCE = 15.0  # seconds to ask again an engine that says it cannot now: a leader is elected in as long
 _ABSENCE = 2.0  # seconds to ask again one that does not answer; waits have patience of their own
 _PATHS: dict[Kind, str] = {
@@ -140,6 +141,24 @@ class DockerEngine:
     def inspect(self, kind: Kind, ident: str) -> dict[str, Any]:
         """See the protocol."""
         return dict(self._get(_PATHS[kind].format(ident)))
+
+    def has_image(self, name: str) -> bool:
+        """See the protocol."""
+        try:
+            self._get(f"/images/{name}/json")
+        except NotFoundError:
+            return False
+        return True
+
+    def registry_has(self, name: str) -> bool:
+        """See the protocol."""
+        try:
+            self._once("GET", f"/distribution/{name}/json", read=_REGISTRY)
+        except NotFoundError:
+            return False
+        except RequestError as error:  # a registry that wants a password
+            raise Unmeasurable(error.message) from error
+        return True
 
     # --- changing ------------------------------------------------------------------------------------
 

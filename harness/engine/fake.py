@@ -114,7 +114,15 @@ class FakeEngine:
         """See the protocol."""
         self._now()
         first = self.scheduler.nodes[0].node
-        return Info(first.hostname, "active", True, first.id, cluster="cluster0", time=self._clock.now())
+        return Info(
+            first.hostname,
+            "active",
+            True,
+            first.id,
+            cluster="cluster0",
+            time=self._clock.now(),
+            live_restore=False,
+        )
 
     def nodes(self) -> tuple[Node, ...]:
         """See the protocol."""
@@ -144,6 +152,16 @@ class FakeEngine:
         self._now()
         found = (network for network in self._networks.values() if _has(network.labels, label))
         return tuple(sorted(found, key=lambda network: network.name))
+
+    def has_image(self, name: str) -> bool:
+        """See the protocol."""
+        self._now()
+        return name in self.scheduler.images
+
+    def registry_has(self, name: str) -> bool:
+        """See the protocol; what its nodes have came from there."""
+        self._now()
+        return name in self.scheduler.images
 
     def configs(self, label: str | None = None) -> tuple[Config, ...]:
         """See the protocol."""

@@ -50,6 +50,7 @@ def info(raw: Raw) -> Info:
         arch=raw.get("Architecture", ""),
         firewall=(raw.get("FirewallBackend") or {}).get("Driver", ""),
         time=timestamp(raw.get("SystemTime", "")),
+        live_restore=raw.get("LiveRestoreEnabled"),
     )
 
 

@@ -51,6 +51,7 @@ class Info:
         heartbeat: period of the nodes' heartbeats to the managers (seconds).
         managers: addresses (``host:port``) of the managers it knows.
         time: the engine's calendar time (seconds since the epoch).
+        live_restore: whether tasks are to outlive the engine, which a swarm does not allow; None: not told.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Info:
     arch: str = ""
     firewall: str = ""
     time: float = 0.0
+    live_restore: bool | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,6 +149,16 @@ class Engine(Protocol):
 
     def configs(self, label: str | None = None) -> tuple[Config, ...]:
         """The swarm's configs, or those with ``label``, by name."""
+
+    def has_image(self, name: str) -> bool:
+        """Whether the engine has an image, so that a task of it needs no registry."""
+
+    def registry_has(self, name: str) -> bool:
+        """Whether the image's registry, asked by the engine, knows it; nothing is pulled.
+
+        Raises:
+            Unmeasurable: the registry does not answer, or not without a password.
+        """
 
     def create_service(self, spec: ServiceSpec) -> str:
         """Create a service and return its id; its tasks come later.

@@ -90,6 +90,14 @@ class RecordingEngine:
         """See the protocol."""
         return self._engine.configs(label)
 
+    def has_image(self, name: str) -> bool:
+        """See the protocol."""
+        return self._engine.has_image(name)
+
+    def registry_has(self, name: str) -> bool:
+        """See the protocol."""
+        return self._engine.registry_has(name)
+
     def service_logs(self, service: str, *, bound: float = 10.0) -> tuple[LogLine, ...]:
         """See the protocol."""
         return self._engine.service_logs(service, bound=bound)

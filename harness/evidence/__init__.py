@@ -10,6 +10,19 @@ import dataclasses
 from typing import TypeAlias
 
 from harness.evidence.mesh import HOST, Dump, KernelLook, Truth
+from harness.evidence.pairs import (
+    NameSpan,
+    NameView,
+    NameWatch,
+    OverlayMesh,
+    Pair,
+    PayloadSizes,
+    SizeTry,
+    Vantage,
+    Vantages,
+    Way,
+)
+from harness.evidence.preflight import EngineLook, Preflight
 from harness.model import Attachment, Node, Path, Replica, Sample
 
 
@@ -82,12 +95,23 @@ class Link:
 
 @dataclasses.dataclass(frozen=True)
 class PortMatrix:
-    """Links that had to be open; ``missing`` names nodes whose answer did not arrive, with the reason."""
+    """Links that had to be open.
+
+    Attributes:
+        began: when the nodes began to look, ``at``: when the last had told (seconds, monotonic).
+        missing: nodes whose answer did not arrive, with the reason.
+    """
 
     id: str
     at: float
     links: tuple[Link, ...]
     missing: tuple[tuple[str, str], ...] = ()
+    began: float = 0.0
+
+    @property
+    def ended(self) -> float:
+        """When the last node had told."""
+        return self.at
 
 
 @dataclasses.dataclass(frozen=True)
@@ -269,6 +293,11 @@ Evidence: TypeAlias = (
     | Load
     | KernelLook
     | Truth
+    | Preflight
+    | OverlayMesh
+    | PayloadSizes
+    | Vantages
+    | NameWatch
 )
 Span: TypeAlias = tuple[float, float]
 
@@ -276,7 +305,7 @@ Span: TypeAlias = tuple[float, float]
 def span(evidence: object) -> Span | None:
     """From when to when a piece of evidence was gathered (seconds, monotonic); None if it does not tell."""
     began, ended = getattr(evidence, "began", None), getattr(evidence, "ended", None)
-    return (began, ended) if isinstance(began, float) and isinstance(ended, float) else None
+    return (began, ended) if isinstance(began, float) and isinstance(ended, float) and began > 0 else None
 
 
 KINDS: dict[str, type] = {
@@ -295,6 +324,11 @@ KINDS: dict[str, type] = {
         Load,
         KernelLook,
         Truth,
+        Preflight,
+        OverlayMesh,
+        PayloadSizes,
+        Vantages,
+        NameWatch,
     )
 }
 __all__ = [
@@ -305,6 +339,7 @@ __all__ = [
     "Cluster",
     "Counter",
     "Dump",
+    "EngineLook",
     "Evidence",
     "Fault",
     "History",
@@ -313,14 +348,25 @@ __all__ = [
     "Load",
     "LoadCell",
     "NameAnswer",
+    "NameSpan",
+    "NameView",
+    "NameWatch",
     "Names",
+    "OverlayMesh",
+    "Pair",
+    "PayloadSizes",
     "PortClosure",
     "PortMatrix",
+    "Preflight",
     "RealServer",
     "Roster",
+    "SizeTry",
     "Span",
     "Traffic",
     "Truth",
+    "Vantage",
+    "Vantages",
     "VirtualServer",
+    "Way",
     "span",
 ]

@@ -38,6 +38,7 @@ class KernelLook:
 
     Attributes:
         began: when the first node was asked, ``at``: when the last had answered (seconds, monotonic).
+        read: no kernel was read earlier than this (seconds, monotonic); 0.0 where that is not known.
         clocks: (hostname, seconds that its calendar is ahead of the manager's, as far as could be told).
         missing: (hostname, reason) of nodes without a whole answer; ``skipped``: of nodes that take no tasks.
     """
@@ -49,6 +50,7 @@ class KernelLook:
     missing: tuple[tuple[str, str], ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
     clocks: tuple[tuple[str, float], ...] = ()
+    read: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)

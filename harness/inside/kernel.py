@@ -22,18 +22,22 @@ KINDS = frozenset(
     {"rules-legacy", "rules-nft", "ipvs", "addr", "fdb", "neigh", "route", "sysctl", "facts"},
 )
 _MOST = 100_000  # pieces of one dump
+_LATE = 1.0  # seconds by which a script's begin may be told too late (JobAnswers.starts)
 _LATEST = 1e11  # seconds since the epoch: a calendar beyond it is garbage
 _UNSOUND = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _Key = tuple[str, str]  # namespace and what
 
 
-def look(swarm: JobSwarm, image: str, *, stop: threading.Event | None = None) -> KernelLook:
+def look(
+    swarm: JobSwarm, image: str, *, prove: bool = False, stop: threading.Event | None = None
+) -> KernelLook:
     """Read the kernel of every node that takes tasks; journals what they printed.
 
     Args:
         swarm: whose nodes are read.
         image: must hold ``python3``, ``ip`` and ``bridge``; the nft variant of ``iptables-save`` where nodes
             have such rules.
+        prove: whether kernels are to show what they can do, which may make them load modules.
         stop: set by another thread, it ends the job early.
 
     Raises:
@@ -46,6 +50,7 @@ def look(swarm: JobSwarm, image: str, *, stop: threading.Event | None = None) ->
     args: Mapping[str, Any] = {
         "peers": [peer for peer in peers if is_address(peer[1])],
         "data_port": info.data_path_port,
+        **({"prove": True} if prove else {}),
     }
     job = run_job(swarm, Job("kernel", image, args, bound=BOUND), stop)
     found, missing = dumps(job)
@@ -58,6 +63,7 @@ def look(swarm: JobSwarm, image: str, *, stop: threading.Event | None = None) ->
             missing=missing,
             skipped=job.skipped,
             clocks=clocks(job, info.name),
+            read=max(job.began, min((at for _, at in job.starts), default=job.began) - _LATE),
         )
     )
 

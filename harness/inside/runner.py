@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import json
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from harness.clock import Clock, Deadline
@@ -108,7 +108,13 @@ def expected(nodes: Sequence[Node]) -> tuple[tuple[Node, ...], tuple[tuple[str, 
     return tuple(node for node in nodes if node.takes_tasks), aside
 
 
-def run_job(swarm: JobSwarm, job: Job, stop: threading.Event | None = None) -> JobAnswers:
+def run_job(
+    swarm: JobSwarm,
+    job: Job,
+    stop: threading.Event | None = None,
+    *,
+    ready: Callable[[], None] | None = None,
+) -> JobAnswers:
     """Run ``job`` on every node that takes tasks; its service and config are gone afterwards.
 
     Nodes whose answer did not come whole within the bound are listed as missing with the reason; nodes that
@@ -118,6 +124,8 @@ def run_job(swarm: JobSwarm, job: Job, stop: threading.Event | None = None) -> J
         swarm: where it runs.
         job: what runs.
         stop: set by another thread, it ends the job early.
+        ready: called once, as soon as every script has told a record of the kind ``ready``, or those that
+            have not can no longer; never if none did. What it raises ends the job.
 
     Raises:
         RequestError: the engine refuses the job, or no node finds the image.
@@ -130,7 +138,7 @@ def run_job(swarm: JobSwarm, job: Job, stop: threading.Event | None = None) -> J
     with swarm.config(name, pack(job.script)):
         began = clock.now()
         with swarm.deploy(job.spec(name)) as service:
-            collector = _Collector(swarm, service.id, nodes, stop or threading.Event())
+            collector = _Collector(swarm, service.id, nodes, stop or threading.Event(), ready)
             collector.collect(Deadline.after(job.start, clock), job.bound)
             collector.require_image(job.image)
             job_answers = dataclasses.replace(collector.answers(began, clock.now()), skipped=aside)
@@ -151,7 +159,15 @@ def run_job(swarm: JobSwarm, job: Job, stop: threading.Event | None = None) -> J
 class _Collector:
     """Watches the job's tasks, and reads their log from when they have ended."""
 
-    def __init__(self, swarm: JobSwarm, service: str, nodes: Sequence[Node], stop: threading.Event) -> None:
+    def __init__(
+        self,
+        swarm: JobSwarm,
+        service: str,
+        nodes: Sequence[Node],
+        stop: threading.Event,
+        ready: Callable[[], None] | None,
+    ) -> None:
+        self._ready = ready
         self._engine = swarm.engine
         self._clock = swarm.clock
         self._service = service
@@ -168,6 +184,7 @@ class _Collector:
     def collect(self, start: Deadline, bound: float) -> None:
         """Until every node has told all, or nothing more can come."""
         while not self._over(start, bound):
+            self._announce(start)
             self._clock.sleep(_POLL)
         last = Deadline.after(_GRACE, self._clock)
         while True:
@@ -203,6 +220,18 @@ class _Collector:
             for host in self._nodes.values()
         )
 
+    def _announce(self, start: Deadline) -> None:
+        """Say once that the scripts are ready: all of them, or those that will ever be."""
+        if self._ready is None or not self._ran:
+            return
+        self._read()
+        told = {host for host, answer in self._told.items() if answer.of("ready")}
+        waiting = set(self._nodes.values()) - told - set(self._ended) - self._lost
+        late = all(self._clock.now() > at + _SLACK for at in self._ran.values())
+        if told and (not waiting or late or start.passed):
+            ready, self._ready = self._ready, None
+            ready()
+
     def _read(self) -> None:
         found = assemble(line.text for line in self._engine.service_logs(self._service, bound=_GRACE))
         now = self._clock.now()
@@ -211,9 +240,10 @@ class _Collector:
             if answer is None:
                 continue
             self._told[host] = answer
-            if host not in self._starts and answer.complete:
-                # the task's end was seen, or the line was read: both are later than when it was written
-                self._starts[host] = min(now, self._ended.get(host, now)) - answer.lasted
+            # the task's end was seen, or the line was read: both are later than when it was written
+            began = min(now, self._ended.get(host, now)) - answer.lasted
+            if answer.complete or host in self._starts or answer.of("ready"):
+                self._starts[host] = min(began, self._starts.get(host, began))
 
     def answers(self, began: float, ended: float) -> JobAnswers:
         """What was collected."""

@@ -206,6 +206,7 @@ def _keep_host(
         at=job.ended,
         links=parse.with_mesh(links, overlay, port),
         missing=(*job.missing, *unsure),
+        began=job.began,
     )
     traffic = _traffic(swarm, service, job, Path.LOCALHOST)
     return HostLook(journal.keep(matrix), tables, traffic, parse.kernels(job), job.skipped)
@@ -225,7 +226,11 @@ def _keep_overlay(
     )
     asked, _ = expected(swarm.nodes())
     mesh = PortMatrix(
-        journal.new_id("portmatrix"), job.ended, parse.mesh(job, hostnames(asked)), missing=job.missing
+        journal.new_id("portmatrix"),
+        job.ended,
+        parse.mesh(job, hostnames(asked)),
+        missing=job.missing,
+        began=job.began,
     )
     traffic = _traffic(swarm, service, job, Path.VIP)
     return OverlayLook(journal.keep(names), traffic, journal.keep(mesh), tables, job.skipped)

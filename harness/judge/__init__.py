@@ -8,11 +8,15 @@ from harness.judge.availability import kill_outage, nobody_refused, outage, sile
 from harness.judge.capacity import throughput
 from harness.judge.cluster import nodes_ready, one_leader, ports_open
 from harness.judge.counter import counts_exactly, counts_through_kill
+from harness.judge.fresh import names_fresh
 from harness.judge.names import tasks_resolve, vip_resolves
+from harness.judge.overlay import first_packets, mesh_open
+from harness.judge.payload import sizes_pass
 from harness.judge.reach import answers_everywhere, answers_without_task, closed_after_remove
 from harness.judge.recovery import detected, rejoined, replaced, rescheduled
 from harness.judge.settle import even_again
 from harness.judge.spread import covered, even, pinned
+from harness.judge.vantage import vantages_agree
 from harness.judge.verdict import replay
 
 __all__ = [
@@ -26,7 +30,10 @@ __all__ = [
     "detected",
     "even",
     "even_again",
+    "first_packets",
     "kill_outage",
+    "mesh_open",
+    "names_fresh",
     "nobody_refused",
     "nodes_ready",
     "one_leader",
@@ -38,8 +45,10 @@ __all__ = [
     "replay",
     "rescheduled",
     "silent_after_death",
+    "sizes_pass",
     "stats",
     "tasks_resolve",
     "throughput",
+    "vantages_agree",
     "vip_resolves",
 ]

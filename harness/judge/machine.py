@@ -12,9 +12,12 @@ from harness.judge.verdict import Basis, State, Verdict
 STARVED = 0.3  # share of the processors' time that others may take before bounds in time say nothing
 EXCUSABLE = frozenset(
     {
+        "data-path-port-blocked",
+        "gossip-port-blocked",
         "load-failures",
         "load-rate-low",
         "load-slow",
+        "management-port-blocked",
         "node-not-back",
         "node-not-detected",
         "not-even-again",

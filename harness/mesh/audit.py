@@ -174,7 +174,7 @@ def _cell(
         return Cell.BROKEN
     if any(one[0] == node and (not one[1] or _needs(here, one[1])) for one in unknowns):
         return Cell.UNKNOWN
-    if any(not pool.settled for pool in here):
+    if any(not pool.settled or (pool.may and not pool.must) for pool in here):
         return Cell.SETTLING
     return Cell.OK if any(pool.required for pool in here) else Cell.ABSENT
 

@@ -12,7 +12,7 @@ from harness.mesh.packets import Packet, walk
 from harness.mesh.places import Scene
 from harness.mesh.tables import read
 
-_TUNNEL = 50  # bytes that vxlan adds to a packet, as the engine counts them
+VXLAN = 50  # bytes that vxlan adds to a packet, as the engine counts them
 _FULL = 80  # per cent of a table from which on it is told
 _PARTS = "ip_vs, ip_vs_rr, xt_ipvs and vxlan, built in or as modules"
 
@@ -100,14 +100,14 @@ def _mtu(kernel: Kernel, host: Namespace, scene: Scene, notes: Notes) -> None:
         space = places.overlay(kernel, network)
         tunnels = [device.mtu for device in space.devices if device.kind == "vxlan"] if space else []
         above[network.name] = max(tunnels, default=0)
-    large = {name: mtu for name, mtu in above.items() if mtu + _TUNNEL > below.mtu}
+    large = {name: mtu for name, mtu in above.items() if mtu + VXLAN > below.mtu}
     notes.count("tunnels", len(above))
     if large:
         notes.find(
             "overlay-mtu-too-large",
             HOST,
             address=end,
-            expected=f"an MTU of {max(large.values()) + _TUNNEL} or more on {below.name}",
+            expected=f"an MTU of {max(large.values()) + VXLAN} or more on {below.name}",
             seen=f"{below.name} with {below.mtu}; "
             + listed(f"{name} with {mtu}" for name, mtu in sorted(large.items())),
             command=f"ip link show {below.name}",

@@ -151,15 +151,18 @@ class Expected:
         return next((one for one in self.nodes if one.hostname == hostname), None)
 
 
-def expect(before: Truth, after: Truth, clocks: Sequence[tuple[str, float]] = ()) -> Expected:
+def expect(
+    before: Truth, after: Truth, clocks: Sequence[tuple[str, float]] = (), read: float = 0.0
+) -> Expected:
     """What the kernels must hold, read between the two truths.
 
     Args:
         before: told before the first node was asked.
         after: told when the last had answered.
         clocks: (hostname, seconds ahead of the manager); a node not named counts as exact.
+        read: no kernel was read earlier (seconds, monotonic).
     """
-    window = Window(before, after, tuple(clocks))
+    window = Window(before, after, tuple(clocks), read)
     known = {service.id: service for truth in (before, after) for service in truth.services}
     old = {network.id for network in before.networks}
     networks = tuple(one for one in after.networks if _is_overlay(one) and one.id in old)

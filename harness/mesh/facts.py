@@ -5,6 +5,7 @@
 | ``kernel`` | its release |
 | ``modules`` | name -> ``module``, ``built-in``, or empty where nothing tells |
 | ``ipvs`` | whether the kernel shows ``/proc/net/ip_vs`` |
+| ``proof`` | part -> empty where it worked, ``lacks: ...``, or why it was not tried; of a preflight only |
 | ``conntrack`` | counters of connection tracking, of which ``entries`` |
 | ``routes`` | rows of a peer, its address, and the source address that the kernel chooses towards it |
 | ``firewall`` | the engine's firewall backend, ``nftables`` or ``iptables``, if told |

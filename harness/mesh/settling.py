@@ -2,9 +2,9 @@
 
 **The settling rule.** Tables follow the manager's word with a delay, so what is on its way gives no finding:
 
-- A task whose state was told less than ``SETTLE`` seconds before the first truth, or between the two, or
-  which is starting or shutting down, *may* have rows or not, of weight 0 or 1 (trap T17). So may one that
-  only one of the truths knows, and the task of a job: it is meant to complete.
+- A task whose state was told less than ``SETTLE`` seconds before the first kernel was read, or between the
+  truths, or which is starting or shutting down, *may* have rows or not, of weight 0 or 1 (trap T17). So may
+  one that only one of the truths knows, and the task of a job: it is meant to complete.
 - A service that is being updated, or was created, changed or removed between the truths, is in transit as a
   whole: nothing is said of its balancer's rows.
 - All else is settled: a running task *must* have its rows, an ended one must have none. A node that is Down
@@ -39,11 +39,13 @@ class Window:
 
     Attributes:
         clocks: (hostname, seconds that its calendar is ahead of the manager's): nodes date their own tasks.
+        read: no kernel was read earlier (seconds, monotonic); not before the first truth at any rate.
     """
 
     before: Truth
     after: Truth
     clocks: tuple[tuple[str, float], ...] = ()
+    read: float = 0.0
 
     @functools.cached_property
     def tasks(self) -> dict[str, tuple[Task | None, Task | None]]:
@@ -115,7 +117,8 @@ class Window:
     def _quiet(self, task: Task) -> bool:
         """Whether its state is older than tables may take to follow; one without a date is not."""
         ahead = dict(self.clocks).get(self.hostname(task.node), 0.0)
-        return bool(task.since) and task.since - ahead <= self.before.wall - SETTLE
+        waited = max(0.0, self.read - self.before.at)  # with the state that the first truth told
+        return bool(task.since) and task.since - ahead <= self.before.wall + waited - SETTLE
 
     def _down(self, node: str) -> bool:
         return all(one is not None and one.state == "down" for one in self.nodes.get(node, (None,)))

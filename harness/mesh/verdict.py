@@ -10,7 +10,7 @@ from harness.judge.verdict import Subject, Verdict, judge
 from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed
 from harness.mesh.audit import audit, scene_of
 from harness.mesh.expected import expect
-from harness.mesh.findings import Audit
+from harness.mesh.findings import Audit, Cell
 from harness.mesh.natives import native_tables
 from harness.mesh.observed import kernels
 from harness.mesh.places import Scene
@@ -35,13 +35,20 @@ class Held:
 
 def held(look: KernelLook, before: Truth, after: Truth) -> Held:
     """Compare what was read with what the manager said before and after."""
-    expected, read = expect(before, after, look.clocks), kernels(look)
+    expected, read = expect(before, after, look.clocks, look.read), kernels(look)
     result = audit(read, expected, missing=look.missing, skipped=look.skipped, tables=native_tables(look))
     return Held(scene_of(read, expected, look.missing), result)
 
 
 @judge
-def tables_agree(look: KernelLook, before: Truth, after: Truth, *, services: Sequence[str] = ()) -> Verdict:
+def tables_agree(
+    look: KernelLook,
+    before: Truth,
+    after: Truth,
+    *,
+    services: Sequence[str] = (),
+    settled: Sequence[str] = (),
+) -> Verdict:
     """The tables of every node that takes tasks hold what the manager says, and nothing else of the mesh's.
 
     What is in transit gives no finding; the rule stands in :mod:`harness.mesh.settling`.
@@ -51,11 +58,16 @@ def tables_agree(look: KernelLook, before: Truth, after: Truth, *, services: Seq
         before: what the manager said before.
         after: what it said afterwards.
         services: names; findings of other services are left out, those of nodes are not.
+        settled: names of services of which something must have been compared.
     """
     result = held(look, before, after).audit
     parts = [*_parts(result, frozenset(services))]
     known = {service.name for truth in (before, after) for service in truth.services}
     parts += [blind(f"the manager knows no service {name}") for name in services if name not in known]
+    parts += [
+        blind(f"{name} is in transit, nothing of it was compared")
+        for name in _unsettled(result, [*services, *settled])
+    ]
     if not before.at <= look.began <= look.at <= after.at:
         parts.append(blind("the manager was not asked right before and right after the kernels were read"))
     return conclude(
@@ -70,6 +82,17 @@ def tables_agree(look: KernelLook, before: Truth, after: Truth, *, services: Seq
             "skipped": [list(one) for one in result.skipped],
         },
     )
+
+
+def _unsettled(result: Audit, wanted: Sequence[str]) -> Iterable[str]:
+    """Services of which nothing was compared because all was in transit: those wanted, or if it is all."""
+    states: dict[str, set[Cell]] = {}
+    for service, _, state in result.cells:
+        states.setdefault(service, set()).add(state)
+    idle = {Cell.SETTLING, Cell.SKIPPED, Cell.ABSENT}
+    moving = [name for name, seen in states.items() if Cell.SETTLING in seen and seen <= idle]
+    told = [name for name, seen in states.items() if not seen <= idle]
+    return [name for name in moving if name in wanted or not told]
 
 
 def _parts(result: Audit, services: frozenset[str]) -> Iterable[Part]:

@@ -15,7 +15,7 @@ from harness.model import Node
 
 LEAST_NODES = 2  # with one node there is nothing to balance between
 _PATIENCE = 3.0  # seconds to wait for an answer from a node's address
-_GOSSIP_PORT = 7946  # open on every node of a swarm
+GOSSIP_PORT = 7946  # open on every node of a swarm
 
 
 @contextlib.contextmanager
@@ -63,20 +63,21 @@ def require_free(addresses: Mapping[str, str], ports: Sequence[int]) -> None:
     """
     for hostname, address in addresses.items():
         for port in ports:
-            answer = _probe(address, port)
-            if answer == "open":
+            found = answer(address, port)
+            if found == "open":
                 raise RequestError(
                     f"port {port} of {hostname} ({address}) is taken already",
                     remedy="set published_port in harness.toml to a free one",
                 )
-            if answer != "closed" and _probe(address, _GOSSIP_PORT) != "open":
+            if found != "closed" and answer(address, GOSSIP_PORT) != "open":
                 raise Unmeasurable(
-                    f"no route to {hostname} at {address} ({answer})",
+                    f"no route to {hostname} at {address} ({found})",
                     remedy="give an address that this machine reaches in [nodes] of harness.toml",
                 )
 
 
-def _probe(address: str, port: int) -> str:
+def answer(address: str, port: int) -> str:
+    """How a connect from here ends: ``open``, ``closed`` (refused), or why nobody answers."""
     try:
         with socket.create_connection((address, port), timeout=_PATIENCE):
             return "open"

@@ -78,6 +78,11 @@ class Workloads:
         spec = whoami.service(self._stage.run, image=self._images.whoami, port=self.ports.lonely, replicas=2)
         return dataclasses.replace(spec, name=f"{spec.name}-{_LONELY}")
 
+    def changing(self, replicas: int) -> ServiceSpec:
+        """A whoami that is published nowhere, to be scaled up and down."""
+        spec = dataclasses.replace(self.whoami(), replicas=replicas, ports=())
+        return dataclasses.replace(spec, name=f"{spec.name}-changing")
+
     @contextlib.contextmanager
     def healthy(self) -> Iterator[ServiceSpec]:
         """whoami with a health check, whose program travels as a config for the length of the block."""

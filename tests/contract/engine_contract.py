@@ -62,6 +62,14 @@ class EngineContract:
         assert info.heartbeat > 0
         assert info.time > 0
 
+    def test_it_knows_what_images_it_and_its_registry_have(self, engine: Engine) -> None:
+        """What is deployed is on the node; of a name that nobody has, neither knows anything."""
+        assert engine.has_image(WHOAMI)
+        assert engine.registry_has(WHOAMI)
+        assert not engine.has_image("traefik/whoami:none")
+        assert not engine.registry_has("traefik/whoami:none")
+        assert engine.info().live_restore is False
+
     def test_nodes_have_names_addresses_and_one_leader(self, engine: Engine) -> None:
         """Every node is Ready with an address that others can use; exactly one leads."""
         nodes = engine.nodes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -118,6 +119,14 @@ def test_a_file_that_is_no_namespace_is_told_with_trouble(node: Path) -> None:
 
     assert {what for namespace, what in told if namespace == "lb_younger"} == set(kernel.WANTED["balancer"])
     assert all("none is mounted" in told["lb_younger", what][1] for what in kernel.WANTED["balancer"])
+
+
+def test_a_file_that_a_crash_left_over_is_no_namespace(node: Path) -> None:
+    """After a loss of power the files of old sandboxes may be there, and nothing is behind them."""
+    (node / "lb_leftover").touch()
+    os.utime(node / "lb_leftover", (0, 0))
+
+    assert not any(namespace == "lb_leftover" for namespace, _ in report(node))
 
 
 def test_a_tool_that_fails_is_trouble_of_what_it_was_asked_for(

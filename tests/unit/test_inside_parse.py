@@ -245,7 +245,7 @@ FIELDS = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(st.lists(st.tuples(st.text(max_size=8), KIND, FIELDS), max_size=4))
 def test_hostile_records_never_raise_and_never_pass_for_evidence(
     told: list[tuple[str, str, dict[str, Any]]],

@@ -64,7 +64,7 @@ def test_scripts_need_nothing_but_the_standard_library(path: Path) -> None:
     assert all(name.startswith("harness.inside.scripts") for name in outside)
 
 
-@pytest.mark.parametrize("script", ["host", "kernel", "overlay"])
+@pytest.mark.parametrize("script", ["host", "kernel", "overlay", "pairs", "vantages", "fresh", "quiet"])
 def test_a_bundle_is_small_the_same_every_time_and_whole(script: str) -> None:
     """It fits a swarm config, needs no zlib, and holds every script of the folder."""
     data = bundle.pack(script)

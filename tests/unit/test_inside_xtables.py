@@ -205,7 +205,7 @@ def _all() -> list[Table]:
     return [_table(row) for row in ROWS] + [table(entry(DROP))]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=50)
 @given(st.data())
 def test_a_mangled_table_is_an_error_and_no_crash(data: st.DataObject) -> None:
     """Bytes changed or cut off anywhere give a text of whole lines or a ValueError, and it always ends."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("mutants",),
     ("stage",),
     ("report",),
+    ("doctor",),
     ("mesh", "faults", "load", "workloads"),
     ("inside",),
     ("swarm",),
@@ -34,6 +36,7 @@ def _room(path: Path) -> str:
     return parts[0]
 
 
+@functools.cache
 def _imports(path: Path) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):

@@ -53,7 +53,7 @@ _JSON: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(_JSON.map(json.dumps) | st.text(), st.sampled_from(PARSERS))
 def test_any_document_is_read_or_unreadable(text: str, parse: Callable[[str], tuple[object, ...]]) -> None:
     """No other exception leaves a parser."""

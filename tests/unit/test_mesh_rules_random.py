@@ -73,7 +73,7 @@ def _print(rule: Rule) -> str:
     return " ".join(" ".join(words).split())
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(_rules(), st.booleans())
 def test_a_printed_rule_is_read_back(rule: Rule, counted: bool) -> None:
     """Whatever fields a rule has, in any combination, and however it is counted."""

@@ -140,3 +140,40 @@ def test_it_can_be_repeated_from_a_saved_run(judged: Judged) -> None:
     assert replay(verdict.basis, evidence) == verdict
     altered = {**evidence, "look": dataclasses.replace(LOOK, missing=((W1, "cut"),))}
     assert replay(verdict.basis, altered).state is State.UNKNOWN
+
+
+def young(since: float) -> World:
+    """A world whose tasks of ``web`` run since so many seconds after the first truth."""
+    healthy = world(WEB)
+    tasks = tuple(dataclasses.replace(one, since=healthy.before.wall + since) for one in healthy.before.tasks)
+    return healthy.told(tasks=tasks)
+
+
+def test_a_look_at_what_is_all_in_transit_compares_nothing(judged: Judged) -> None:
+    """Tasks that have just started may have rows or not: that is no evidence, so it is not green."""
+    verdict = judged(young(-1.0))
+
+    assert verdict.state is State.UNKNOWN
+    assert verdict.sentence == "web is in transit, nothing of it was compared"
+
+
+def test_what_ran_long_enough_when_the_first_kernel_was_read_is_settled(judged: Judged) -> None:
+    """The job takes its time to start: what counts is when the kernels were read."""
+    verdict = judged(young(-1.0), dataclasses.replace(LOOK, read=15.0), settled=["web"])
+
+    assert verdict.state is State.UPHELD
+    assert verdict.numbers["backends"] > 0
+
+
+def test_a_service_that_had_to_be_settled_and_was_not_is_unknown(judged: Judged) -> None:
+    """Although another one was compared."""
+    healthy = world(WEB, API)
+    tasks = tuple(
+        dataclasses.replace(one, since=healthy.before.wall - 1.0) if one.service == "id-web" else one
+        for one in healthy.before.tasks
+    )
+    moving = healthy.told(tasks=tasks)
+
+    assert judged(moving).state is State.UPHELD
+    assert judged(moving, settled=["web"]).state is State.UNKNOWN
+    assert judged(moving, settled=["api"]).state is State.UPHELD

@@ -56,6 +56,17 @@ def _get(asked: socket.socket, option: int, data: bytes) -> bytes:
     return bytes(buffer.raw[: size.value])
 
 
+def get(option: int, data: bytes) -> bytes:
+    """What the kernel's iptables answer to a question of their own (``IPT_SO_GET_...``).
+
+    Raises:
+        OSError: not permitted, or the kernel refuses.
+        ImportError: this Python has no ctypes.
+    """
+    with _raw() as asked:
+        return _get(asked, option, data)
+
+
 def _raw() -> socket.socket:
     return socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
 

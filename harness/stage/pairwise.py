@@ -1,0 +1,85 @@
+"""The words for what is asked pair by pair: overlay, payloads, vantage points; names as they change."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+
+from harness.evidence import NameWatch, OverlayMesh
+from harness.inside import fresh, pairs, witness
+from harness.inside.pairs import MESH, SIZES, VANTAGES, PairLook
+from harness.stage import workloads
+from harness.stage.session import Stage
+from harness.stage.workloads import Workloads
+from harness.swarm.cluster import Swarm
+from harness.swarm.conditions import only
+from harness.swarm.service import ServiceHandle
+
+_LOW, _MORE = 1, 2  # tasks of the service whose name is followed, and how many come and go
+_MARGIN = 2.0  # seconds by which a silence outlasts the ageing
+_PARTS = {"overlay.mesh": MESH, "overlay.sizes": SIZES, "reach.vantages": VANTAGES}
+
+
+@pytest.fixture(scope="session")
+def pair_look(
+    stage: Stage, swarm: Swarm, works: Workloads, whoami: ServiceHandle, entries: tuple[str, ...]
+) -> PairLook:
+    """Everything that is asked of whoami pair by pair, side by side, as far as a selected check needs it."""
+    how = witness.Ask(
+        requests=stage.settings.replicas,  # one turn of round robin from each vantage point
+        expect=works.identity,
+        image=stage.settings.images.job,
+        timeout=stage.settings.limits.request_timeout,
+    )
+    parts = frozenset(part for check, part in _PARTS.items() if check in stage.selected)
+    asked = [(entry, swarm.address(entry)) for entry in entries]
+    with stage.steps("ask pair by pair"):
+        return pairs.look(swarm, whoami, works.network, how, asked, parts)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Scaling:
+    """Scales a service of ours up and down again."""
+
+    swarm: Swarm
+    service: ServiceHandle
+    low: int
+    high: int
+
+    def up(self) -> float:
+        """More tasks; when the manager showed all of them running."""
+        self.service.scale(self.high)
+        return self.swarm.wait(self.service.running(), workloads.START, f"{self.service.name} grows").at
+
+    def down(self) -> float:
+        """As many as before; when the manager showed the others to have ended."""
+        self.service.scale(self.low)
+        return self.swarm.wait(
+            only(self.service, self.low), workloads.START, f"{self.service.name} shrinks"
+        ).at
+
+
+@pytest.fixture(scope="session")
+def name_watch(stage: Stage, swarm: Swarm, works: Workloads) -> NameWatch:
+    """``tasks.<name>`` of a service of its own, asked on every node while it is scaled up and down."""
+    with stage.steps("names while they change"), swarm.deploy(works.changing(_LOW)) as service:
+        works.bring_up(service)
+        scaling = _Scaling(swarm, service, _LOW, _LOW + _MORE)
+        image = stage.settings.images.job
+        return fresh.follow(swarm, service, works.network, image, scaling, more=_MORE)
+
+
+@pytest.fixture(scope="session")
+def quiet(stage: Stage, swarm: Swarm, works: Workloads) -> Callable[[float], OverlayMesh]:
+    """``quiet(ageing)``: be silent for longer than that on every pair of nodes, then a packet from each side.
+
+    Learned forwarding entries age after 300 s unless a lab sets them to less.
+    """
+
+    def be_silent(ageing: float) -> OverlayMesh:
+        with stage.steps(f"silence of {ageing:g} s on every pair"):
+            return pairs.quiet(swarm, works.network, stage.settings.images.job, ageing + _MARGIN)
+
+    return be_silent
