@@ -15,7 +15,7 @@ import typer
 from harness import config, lab
 from harness.cli import console
 from harness.cli.options import Config, Json
-from harness.errors import Exit
+from harness.errors import Exit, HarnessError
 from harness.lab import enter
 from harness.mutants import mutant as rows
 from harness.mutants import pages, result
@@ -86,8 +86,14 @@ def _tried(
         info = engine.info()
         with swarm.lock(), ground.prepared(lab.require(), swarm, settings, node) as planted_in:
             for mutant in chosen:
-                found.append(trial.run(mutant, planted_in, progress))
-                journal.write("mutant", **found[-1].model_dump(mode="json"))
+                try:
+                    found.append(trial.run(mutant, planted_in, progress))
+                except HarnessError as error:  # nothing more can be tried; what was seen is kept
+                    found.append(result.failed(mutant, str(error)).model_copy(update={"troubled": True}))
+                    break
+                finally:
+                    for one in found[-1:]:
+                        journal.write("mutant", **one.model_dump(mode="json"))
     return found, info.kernel, engine.version().engine
 
 

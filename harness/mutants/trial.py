@@ -17,6 +17,7 @@ from harness.mutants.result import Result, failed
 from harness.progress import Progress, step
 
 _SPACES = ("LB", "OV", "INGOV", "TASK")  # facts that name a namespace of the ground
+_NEWS = 5.0  # seconds until a manager knows what became of the tasks of an engine that was restarted
 _OWN = {"NODE": "", "PEER_NODE": "PEER_", "THIRD_NODE": "THIRD_"}
 
 
@@ -41,6 +42,7 @@ def _tried(mutant: Mutant, ground: Ground) -> Result:
         if when == "before" and ground.clean:
             return
         if mutant.renews or mutant.reboot:
+            ground.swarm.clock.sleep(_NEWS)
             ground.run()
         ground.settle()
         if when == "after" and (mutant.renews or mutant.reboot):

@@ -19,10 +19,17 @@ announce() { # announce NETWORK SERVICE-ID VIP ADDRESS
   table createentry $1 -d key=$KEY --data-urlencode "value=$(
     { field 1 ghost; field 2 $WEB; field 3 $2; field 4 $3; field 5 $4; } | base64 -w0)"; }
 withdraw() { table deleteentry $1 -d key=$KEY; }
-row() { # row ADDRESS: key and value of the endpoint with this address
-  table gettable $NET_ID | sed -n 's/.*k:`\(.*\)` -> v:`\(.*\)` owner.*/\1 \2/p' |
-    while read -r key value; do printf %s "$value" | base64 -d | tr -c '0-9.' '\n' | grep -qx "$1" &&
-      echo "$key $value"; done | head -1; }
+row() { # row NETWORK ADDRESS: key and value of the endpoint with this address
+  table gettable $1 | sed -n 's/.*k:`\(.*\)` -> v:`\(.*\)` owner.*/\1 \2/p' | while read -r key value; do
+    printf %s "$value" | base64 -d | WANT=$2 perl -0777 -ne '
+      exit(index($_, "\x2a" . chr(length $ENV{WANT}) . $ENV{WANT}) < 0)' && echo "$key $value"
+  done | head -1; }
+ghost() { # ghost NETWORK ADDRESS NEW: announce the endpoint with this address once more, with a new one
+  row $1 $2 > /run/mutant.row; test -s /run/mutant.row
+  read -r key value < /run/mutant.row
+  table createentry $1 -d key=$KEY --data-urlencode "value=$(printf %s "$value" | base64 -d |
+    OLD=$2 NEW=$3 perl -0777 -pe 's/\x2a.\Q$ENV{OLD}\E/"\x2a" . chr(length $ENV{NEW}) . $ENV{NEW}/se' |
+    base64 -w0)"; }
 """
 _OFF = r"""
 sed -i 's/^{ "network-diagnostic-port": 2000,/{/' /etc/docker/daemon.json
@@ -41,7 +48,7 @@ MUTANTS = (
         "D5",
         "D5",
         "the ingress row of a dead owner",
-        f"{_ON} announce $ING_ID $WEB_ID $VIP $FREE_ING",
+        f"{_ON} ghost $ING_ID $LOCAL_ING $FREE_ING",
         f"{_ON} gone withdraw $ING_ID; {_OFF}",
         _everywhere("stale-ipvs-backend", "ingress_sbox", "web", "FREE_ING"),
         frozenset({OUTSIDE, KERNEL}),
@@ -52,7 +59,7 @@ MUTANTS = (
         "E1",
         "E1",
         "a service's name names a task that is gone",
-        f"{_ON} announce $NET_ID $WEB_ID $APP_VIP $FREE_APP",
+        f"{_ON} ghost $NET_ID $LOCAL_APP $FREE_APP",
         f"{_ON} gone withdraw $NET_ID; {_OFF}",
         _everywhere("stale-ipvs-backend", "LB", "web", "FREE_APP"),
         frozenset({INSIDE, KERNEL}),
@@ -63,7 +70,7 @@ MUTANTS = (
         "E2",
         "E2",
         "a service's name lacks a running task",
-        f"""{_ON} row $LOCAL_APP > /run/mutant.row; test -s /run/mutant.row
+        f"""{_ON} row $NET_ID $LOCAL_APP > /run/mutant.row; test -s /run/mutant.row
         read -r key value < /run/mutant.row
         table deleteentry $NET_ID -d key=$key""",
         # the engine takes no row of that key again for half an hour: another task brings another one

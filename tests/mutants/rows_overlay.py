@@ -168,15 +168,37 @@ MUTANTS = (
         reboot=True,
     ),
     Mutant(
+        "C14b",
         "C14",
-        "C14",
-        "the underlay delays and loses packets",
-        # as in moby#50551, with the losses of 10 to 15 % that users report
+        "the underlay delays packets a lot and loses one in seven",
         "tc qdisc add dev eth0 root netem delay 100ms 200ms loss 15%",
         "gone tc qdisc del dev eth0 root",
         (Wanted("lossy-underlay", address="NODE_IP"),),
         _OUT,
         "plain",
+    ),
+    Mutant(
+        "C14a",
+        "C14",
+        "the underlay delays and loses packets",
+        "tc qdisc add dev eth0 root netem delay 50ms 20ms loss 8%",
+        "gone tc qdisc del dev eth0 root",
+        (Wanted("lossy-underlay", address="NODE_IP"),),
+        _OUT,
+        "plain",
+    ),
+    Mutant(
+        "C12b",
+        "C12",
+        "the node has lost the keys of an encrypted network",
+        "ip xfrm state | grep -c ^src > /run/mutant.states; ip xfrm state flush",
+        "engine stop; engine start",
+        # no table that the audit reads tells of keys: there is no finding to wish for yet. All 8 states were
+        # there again at the first look, at most 5 s after the flush: it may be no lasting fault
+        (),
+        _IN,
+        "secret",
+        renews=True,
     ),
     Mutant(
         "C12a",
@@ -187,17 +209,6 @@ MUTANTS = (
         (Wanted("encrypted-path-blocked"),),
         _IN,
         "secret",
-    ),
-    Mutant(
-        "C12b",
-        "C12",
-        "the node has lost the keys of an encrypted network",
-        "ip xfrm state flush",
-        "engine stop; engine start",
-        (),
-        _IN,
-        "secret",
-        renews=True,
     ),
     Mutant(
         "C11",
