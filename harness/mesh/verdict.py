@@ -77,7 +77,7 @@ def tables_agree(
         witnesses=WITNESSES,
         numbers={
             **{name.replace(" ", "_"): number for name, number in sorted(result.counted.items())},
-            "findings": sum(len(part.findings) for part in parts),
+            "found": sum(len(part.findings) for part in parts),
             "unknown": len(result.unknowns),
             "skipped": [list(one) for one in result.skipped],
         },
