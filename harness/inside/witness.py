@@ -14,8 +14,6 @@ from harness.inside.runner import Job, JobSwarm, expected, hostnames, run_job
 from harness.inside.together import together
 from harness.model import Attachment, Network, Node, Path, Replica, Role
 
-_AT_ONCE = {"timeout": 1.0, "listen": 0.0}  # seconds: a job that asks nobody
-
 
 class Asked(Protocol):
     """The part of :class:`harness.swarm.ServiceHandle` that is needed of the service that is asked."""
@@ -135,17 +133,6 @@ def both(
     tables = _keep_balancers(swarm, host_job, overlay_job)
     seen = _keep_overlay(swarm, service, network, overlay_job, tables)
     return _keep_host(swarm, service, host_job, tables, seen.mesh.links), seen
-
-
-def balancers(swarm: JobSwarm, image: str, *, stop: threading.Event | None = None) -> Balancers:
-    """Read every node's IPVS tables and marks again, and nothing else: quicker than :func:`look`.
-
-    Raises:
-        RequestError: the engine refuses a job, or no node finds the image.
-        Unmeasurable: the manager does not answer.
-    """
-    args: Mapping[str, Any] = {"peers": [], "data_port": 0, "ingress": "", "requests": [], **_AT_ONCE}
-    return _keep_balancers(swarm, run_job(swarm, Job("host", image, args), stop))
 
 
 def _listen(nodes: int) -> float:
