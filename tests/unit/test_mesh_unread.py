@@ -215,3 +215,16 @@ def test_backends_need_no_sysctls_and_the_other_way_round() -> None:
 
     assert [name for name, *_ in broken.found()] == ["missing-ipvs-service"]
     assert WEB.name == broken.found()[0][3]
+
+
+def test_a_balancer_that_nothing_goes_through_need_not_be_read() -> None:
+    """After a reboot an engine may leave the file of a network's namespace that has no task there any more."""
+    spec = dataclasses.replace(API, networks=(APP,))
+    seen = world(spec)
+    name = balancer_name(APP)
+    left = Namespace(name, Kind.BALANCER, unread=tuple((part, WHY) for part in ("rules", "ipvs", "devices")))
+    idle = seen.kernels[W2]
+    spaces = (*(one for one in idle.namespaces if one.name != name), left)
+    result = seen.with_kernel(dataclasses.replace(idle, namespaces=spaces)).audit()
+
+    assert (result.findings, result.unknowns) == ((), ())
