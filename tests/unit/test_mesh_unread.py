@@ -11,7 +11,7 @@ from harness.mesh.kernel import Backend, Kernel, Kind, Namespace, Rules
 from harness.model import Attachment
 from tests.mesh_changes import no_rule, no_service
 from tests.mesh_mutant import MARK, OV, SANDBOX1, SBOX, both, rows
-from tests.mesh_spec import APP, MANAGER, W1, W2, WEB, balancer_name
+from tests.mesh_spec import API, APP, MANAGER, W1, W2, WEB, balancer_name
 from tests.mesh_swarm import World, world
 
 LB = balancer_name(APP)
@@ -218,7 +218,7 @@ def test_backends_need_no_sysctls_and_the_other_way_round() -> None:
 
 
 def test_a_balancer_that_nothing_goes_through_need_not_be_read() -> None:
-    """After a reboot an engine may leave the file of a network's namespace that has no task there any more."""
+    """After a reboot an engine may leave the file of a network that has no task there any more."""
     spec = dataclasses.replace(API, networks=(APP,))
     seen = world(spec)
     name = balancer_name(APP)
