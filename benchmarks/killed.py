@@ -1,15 +1,18 @@
 """SIGKILL at seeded moments spread over all phases of ``release``: what is left after sweep and lab down.
 
-    python benchmarks/killed.py [--moments 20] [--seed 1] [--length SECONDS] [--first 1]
+    python benchmarks/killed.py [--moments 20] [--seed 1] [--timeline FILE] [--first 1] [--last 20]
 
-One run to its end tells how long ``release`` takes here, unless ``--length`` does; each moment is drawn
-from a slice of that length of its own, so that no phase is left out. ``tox -e killed`` runs it.
+One run to its end tells when each step of ``release`` ends here, unless FILE holds that of an earlier one;
+each moment is drawn from a slice of its length of its own, so that no phase is left out, and counted from
+the step before it, so that a slower run is killed in the same phase. ``tox -e killed`` runs it.
 Exits 1 if anything was left.
 """
 
 from __future__ import annotations
 
 import argparse
+import bisect
+import json
 import os
 import random
 import signal
@@ -20,43 +23,67 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.lab.uml import state
-from tests.lab.processes import Box, labelled
+from tests.lab.processes import Box, Running, labelled
 
 KEY = f"killed-{os.getpid()}"  # a lab of its own
 NO_LAB = "no lab is running"  # what sweep says when the lab died with the gate
 GATE = ("gate", "--profile", "release")
+_TICK = 0.02  # seconds
 
 
-def whole(folder: Path) -> float:
-    """Seconds that release takes from lab boot to lab down, by running it once."""
-    box = Box(folder, lab=KEY)
+def timeline(folder: Path) -> list[float]:
+    """Seconds after which each step of one whole run was over; the last is the end of the run itself."""
+    box, ends = Box(folder, lab=KEY), list[float]()
     began = time.monotonic()
-    done = box.run(*GATE, bound=1200)
-    seconds = time.monotonic() - began
-    print(f"a whole run: exit {done.code} after {seconds:.0f} s", flush=True)
-    return seconds
+    with box.started(*GATE) as gate:
+        while gate.process.poll() is None:
+            ends += [time.monotonic() - began] * (_steps(gate) - len(ends))
+            time.sleep(_TICK)
+    print(f"a whole run: exit {gate.process.returncode} after {time.monotonic() - began:.0f} s", flush=True)
+    return [*ends, time.monotonic() - began]
 
 
-def moments(count: int, length: float, seed: int) -> list[float]:
-    """When to kill, in seconds from the start: one in each of ``count`` equal slices of ``length``."""
+def moments(count: int, ends: list[float], seed: int) -> list[tuple[int, float]]:
+    """When to kill: one moment in each of ``count`` equal slices of the whole.
+
+    Returns:
+        How many steps have ended by then, and the seconds since the last of them.
+    """
     dice = random.Random(seed)  # noqa: S311  repeatable on purpose
-    return [(number + dice.random()) * length / count for number in range(count)]
+    drawn = [(number + dice.random()) * ends[-1] / count for number in range(count)]
+    over = [bisect.bisect_right(ends, moment) for moment in drawn]
+    return [
+        (steps, moment - (ends[steps - 1] if steps else 0.0))
+        for moment, steps in zip(drawn, over, strict=True)
+    ]
 
 
-def kill_at(moment: float, folder: Path) -> tuple[str, list[str]]:
-    """Kill one run and clean up after it.
+def kill_at(steps: int, later: float, folder: Path) -> tuple[str, list[str]]:
+    """Kill one run ``later`` seconds after so many of its steps have ended, and clean up after it.
 
     Returns:
         The last step that had ended, and what was left, one line each.
     """
     box = Box(folder, lab=KEY)
     with box.started(*GATE) as gate:
-        until = time.monotonic() + moment
+        while _steps(gate) < steps and gate.process.poll() is None:
+            time.sleep(_TICK)
+        until = time.monotonic() + later
         while time.monotonic() < until and gate.process.poll() is None:
-            time.sleep(0.01)
+            time.sleep(_TICK)
+        alive = gate.process.poll() is None
         gate.send(signal.SIGKILL)
-        steps = [line.rpartition("  ")[0] for line in gate.ended().out.splitlines() if "  " in line]
-    return steps[-1].strip() if steps else "the start", list(_clean(box))
+        ended = [line.rpartition("  ")[0].strip() for line in gate.ended().out.splitlines() if "  " in line]
+    left = list(_clean(box))
+    return ended[-1] if ended else "the start", left if alive else [
+        *left,
+        "it had ended before it was killed",
+    ]
+
+
+def _steps(gate: Running) -> int:
+    """How many lines the run has printed: one for each step that is over."""
+    return gate.output.read_bytes().count(b"\n")
 
 
 def _clean(box: Box) -> Iterator[str]:
@@ -77,20 +104,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--moments", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--length", type=float, help="seconds that release takes here")
+    parser.add_argument("--timeline", type=Path, help="of an earlier whole run; written when it is not there")
     parser.add_argument("--first", type=int, default=1, help="begin with this moment")
+    parser.add_argument("--last", type=int, help="end with this moment")
     asked = parser.parse_args()
     failed = 0
     with tempfile.TemporaryDirectory(prefix="killed-") as place:
-        length = asked.length or whole(Path(place) / "whole")
-        for number, moment in enumerate(moments(asked.moments, length, asked.seed), start=1):
-            if number < asked.first:
-                continue
-            step, left = kill_at(moment, Path(place) / str(number))
+        saved: Path = asked.timeline or Path(place) / "timeline.json"
+        if not saved.exists():
+            saved.write_text(json.dumps(timeline(Path(place) / "whole")))
+        drawn = moments(asked.moments, json.loads(saved.read_text()), asked.seed)
+        chosen = list(enumerate(drawn, start=1))[asked.first - 1 : asked.last]
+        for number, (steps, later) in chosen:
+            step, left = kill_at(steps, later, Path(place) / str(number))
             failed += bool(left)
             told = "nothing left" if not left else "LEFT: " + "; ".join(left)
-            print(f"{number} of {asked.moments}: {moment:.1f} s, after {step}: {told}", flush=True)
-    print(f"left something: {failed} of {asked.moments - asked.first + 1}")
+            print(f"{number} of {asked.moments}: {later:.1f} s after {step}: {told}", flush=True)
+    print(f"left something: {failed} of {len(chosen)}")
     return int(failed > 0)
 
 
