@@ -60,12 +60,13 @@ class Traffic:
 
 @dataclasses.dataclass(frozen=True)
 class Roster:
-    """The replicas a service had, all running, at ``at``."""
+    """The replicas a service had, all running, at ``at``; ``asked``: how many it should have (0: not told)."""
 
     id: str
     service: str
     at: float
     replicas: tuple[Replica, ...]
+    asked: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -79,7 +79,8 @@ class ServiceHandle:
         """The replicas now, as evidence in the journal."""
         view = self._read((self.id,))
         ident = self._journal.new_id("roster")
-        return self._journal.keep(Roster(ident, self.name, view.at, self._replicas(view)))
+        asked = self.spec.replicas if self.spec.mode == "replicated" else 0
+        return self._journal.keep(Roster(ident, self.name, view.at, self._replicas(view), asked))
 
     def _replicas(self, view: View) -> tuple[Replica, ...]:
         found = (task for task in view.of(self.id) if task.running)

@@ -252,3 +252,13 @@ def test_uneven_shares_that_stay_are_refuted_without_a_request_lost() -> None:
 def test_a_healthy_random_choice_is_never_refuted(seed: int) -> None:
     """Not even where a replica is slow to get its first request."""
     assert even_again(steady({}, seed=seed), roster(), None, RUNNING, within=0.1).state is not State.REFUTED
+
+
+def test_a_replica_that_came_after_the_wait_is_not_called_foreign() -> None:
+    """Five of six ran when the wait ended; the sixth's answers belong to the swarm: unknown, not refuted."""
+    five = dataclasses.replace(roster(), replicas=roster().replicas[:5], asked=6)
+
+    verdict = even_again(steady({}), five, tables(), RUNNING)
+
+    assert verdict.state is State.UNKNOWN, str(verdict)
+    assert "only 5 of 6 replicas" in verdict.sentence
