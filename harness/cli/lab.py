@@ -161,15 +161,23 @@ def down_command() -> int:
 
 @app.command("cache")
 def cache_command(
+    fill: Annotated[
+        bool, typer.Option("--fill", help="Make what a lab needs and is missing; takes about a minute.")
+    ] = False,
     prune: Annotated[bool, typer.Option("--prune", help="Remove what this version does not use.")] = False,
     everything: Annotated[
         bool, typer.Option("--all", help="With --prune: remove all but running labs.")
     ] = False,
     as_json: Json = False,
 ) -> int:
-    """Show what first set-up left for later runs, or remove it."""
+    """Show what first set-up left for later runs, make it ahead of them, or remove it."""
+    if fill and prune:
+        raise RequestError("--fill makes what --prune removes", remedy="ask for one of them")
     if everything and not prune:
         raise RequestError("--all says what --prune removes", remedy="harness lab cache --prune --all")
+    if fill:
+        with console.live(quiet=as_json) as progress:
+            lab.fill(progress)
     entries = lab.cache_prune(everything=everything) if prune else lab.cache_report()
     if as_json:
         listed = [{"path": str(one.path), "bytes": one.size, "used": one.used} for one in entries]

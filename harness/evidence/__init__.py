@@ -60,7 +60,7 @@ class Traffic:
 
 @dataclasses.dataclass(frozen=True)
 class Roster:
-    """The replicas a service had, all running, at ``at``; ``asked``: how many it should have (0: not told)."""
+    """The replicas a service had, all running, at ``at``; ``asked``: how many it should (0: not told)."""
 
     id: str
     service: str

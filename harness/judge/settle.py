@@ -70,8 +70,8 @@ def even_again(
         return unknown(f"no running replica of {traffic.service} was known")
     if len(roster.replicas) < roster.asked:  # one that comes later would be called foreign
         return unknown(
-            f"only {len(roster.replicas)} of {count(roster.asked, 'replica')} ran when the wait for them ended: "
-            "there was no new set to be even over"
+            f"only {len(roster.replicas)} of {count(roster.asked, 'replica')} ran when the wait for them "
+            "ended: there was no new set to be even over"
         )
     every = entries(traffic, roster, balancers)
     alarm = budget.alarm(false_alarm, len(every))

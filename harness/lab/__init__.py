@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from harness.lab.protocol import Endpoint, Lab, LabNode, NodeStatus, Role
     from harness.lab.uml.cache import prune as cache_prune
     from harness.lab.uml.cache import report as cache_report
-    from harness.lab.uml.lifecycle import down, find, require, status, up
+    from harness.lab.uml.lifecycle import down, fill, find, require, status, up
 
 __all__ = [
     "Endpoint",
@@ -24,6 +24,7 @@ __all__ = [
     "cache_prune",
     "cache_report",
     "down",
+    "fill",
     "find",
     "require",
     "status",
@@ -32,7 +33,7 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(("Endpoint", "Lab", "LabNode", "NodeStatus", "Role"), ("harness.lab.protocol", "")),
-    **dict.fromkeys(("down", "find", "require", "status", "up"), ("harness.lab.uml.lifecycle", "")),
+    **dict.fromkeys(("down", "fill", "find", "require", "status", "up"), ("harness.lab.uml.lifecycle", "")),
     "cache_report": ("harness.lab.uml.cache", "report"),
     "cache_prune": ("harness.lab.uml.cache", "prune"),
 }

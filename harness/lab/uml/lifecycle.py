@@ -48,12 +48,7 @@ def up(managers: int = 1, workers: int = 2, progress: Progress | None = None) ->
         running = find()
         if running is not None:
             return _put_in_order(running, managers, workers, told)
-        checks.require_platform()
-        setting_up = not cache.parts().complete
-        checks.require_programs(setting_up=setting_up)
-        checks.require_namespaces()
-        checks.require_room(len(nodes), setting_up=setting_up)
-        parts = cache.ensure(told)
+        parts = fill(told, nodes=len(nodes))
         _remove(where)
         record = state.Record(
             managers,
@@ -69,6 +64,21 @@ def up(managers: int = 1, workers: int = 2, progress: Progress | None = None) ->
         except BaseException:
             _remove(where)
             raise
+
+
+def fill(progress: Progress | None = None, *, nodes: int = 1) -> cache.Parts:
+    """Make what a lab of so many nodes needs in the cache, where it is missing, and nothing else.
+
+    Raises:
+        RequestError: packages are missing, or there is no room.
+        Unmeasurable: this machine cannot run a lab, or something could not be made.
+    """
+    checks.require_platform()
+    setting_up = not cache.parts().complete
+    checks.require_programs(setting_up=setting_up)
+    checks.require_namespaces()
+    checks.require_room(nodes, setting_up=setting_up)
+    return cache.ensure(progress or Silent())
 
 
 def _start(where: state.Places, record: state.Record, parts: cache.Parts, progress: Progress) -> UmlLab:
