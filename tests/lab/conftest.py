@@ -22,7 +22,8 @@ from tests.lab.processes import Box
 
 _REPORTS = "HARNESS_TEST_REPORTS_FD"
 _BOUND = 600.0  # seconds for all tests inside the lab's network
-_ALONE = ("test_lab_uml", "test_report_browser")  # need no lab, or labs of their own: before ours is up
+_JUDGED = ("test_gate", "test_planted_faults", "test_mutants")
+_SHARING = {"the_lab", "box", "in_the_lab"}
 
 
 class SharedLab:
@@ -51,7 +52,13 @@ _INSIDE = pytest.StashKey[dict[str, list[pytest.TestReport]]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Know the mark, and the lab."""
-    config.addinivalue_line("markers", "in_the_lab: runs inside the lab's network, where engines answer")
+    for mark in (
+        "in_the_lab: runs inside the lab's network, where engines answer",
+        "alone: needs no lab or brings up its own; may run beside those that share one",
+        "shared: on the lab that tests share",
+        "judged: what the harness says of a swarm, on a machine that has nothing else to do",
+    ):
+        config.addinivalue_line("markers", mark)
     config.stash[_LAB] = SharedLab()
 
 
@@ -60,14 +67,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[_LAB].close()
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs no lab of ours comes first, then what runs inside it."""
+    """Each test is of one kind; what needs no lab of ours comes first, then what runs inside it."""
+    order = ("alone", "in_the_lab", "shared", "judged")
 
     def place(item: pytest.Item) -> int:
-        if item.path.stem in _ALONE:
-            return 0
-        return 1 if item.get_closest_marker("in_the_lab") else 2
+        return min(order.index(mark.name) for mark in item.iter_markers() if mark.name in order)
 
+    for item in items:
+        needs = {*getattr(item, "fixturenames", ()), *(mark.name for mark in item.iter_markers())}
+        sharing = "shared" if needs & _SHARING else "alone"
+        item.add_marker("judged" if item.path.stem in _JUDGED else sharing)
     items.sort(key=place)
 
 

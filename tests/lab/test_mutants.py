@@ -7,8 +7,8 @@ import json
 from harness.lab.uml.lab import UmlLab
 from tests.lab.processes import Box
 
-# host entry, ingress sandbox, load balancer, task, overlay, the node as a whole
-SIX = ("A1", "B4a", "B8c", "B17b", "B19a", "C7b")
+# host entry, ingress sandbox, the node as a whole, task, overlay, gossip
+SIX = ("A3a", "B2", "B17b", "B19b", "C1a", "D1a")
 
 
 def test_six_mutants_are_caught_and_named(the_lab: UmlLab, box: Box) -> None:
