@@ -32,7 +32,10 @@ _GOODBYE = 120.0  # seconds that a child may take to heal and to remove its serv
 def mutants_command(
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID ...]", help="Mutants, modes or groups, such as B4a, B4 or B."),
+        typer.Argument(
+            metavar="[ID ...]",
+            help="Mutants, modes or groups, such as B4a, B4 or B; B2 is one mutant, B2* its whole mode.",
+        ),
     ] = None,
     config_file: Config = Path("harness.toml"),
     as_json: Json = False,

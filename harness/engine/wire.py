@@ -13,7 +13,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from harness.engine import parse
+from harness.engine import failures, parse
 from harness.engine.protocol import LogLine
 from harness.errors import Unmeasurable
 
@@ -108,3 +108,14 @@ def frames(answer: requests.Response, until: float) -> Iterator[LogLine]:
                 yield LogLine(*parse.log_details(text), _STREAMS.get(stream, "stdout"))
     except (urllib3.exceptions.HTTPError, OSError):
         return  # nothing more came within the bound
+
+
+def unreachable(name: str, error: Exception) -> Unmeasurable:
+    """Our error for one of the transport's."""
+    words = str(error)
+    if isinstance(error, requests.exceptions.SSLError) or "SSL" in words or "TLS" in words:
+        return failures.tls_refused(name, reason(words))
+    remedy = "does it run, and is it reachable from here?"
+    if "PermissionError" in words:
+        remedy = "may you use the socket (group docker)?"
+    return failures.AbsentError(f"the engine at {name} cannot be reached ({reason(words)})", remedy=remedy)

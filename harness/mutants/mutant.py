@@ -102,21 +102,30 @@ def place(ident: str) -> tuple[str, int, str]:
 
 
 def chosen(every: Sequence[Mutant], wanted: Iterable[str]) -> tuple[Mutant, ...]:
-    """Those with these ids, modes or groups (``B1``, ``B``), in the table's order; all without a wish.
+    """Those that are wished for, in the table's order; all without a wish.
+
+    A wish is an id (``B4a``), a mode (``B4``) or a group (``B``), in any case. Where an id is its mode's name
+    as well, it means that mutant alone, and a star (``B2*``) its whole mode.
 
     Raises:
-        RequestError: nothing has such an id.
+        RequestError: nothing fits a wish.
     """
-    wishes = [wish.upper() for wish in wanted]
+    found: set[str] = set()
+    wishes = list(wanted)
     for wish in wishes:
-        if not any(_fits(one, wish) for one in every):
+        fits = _fitting(every, wish.upper())
+        if not fits:
             known = " ".join(one.id for one in every)
-            raise RequestError(f"there is no mutant {wish}", remedy=f"there are {known}")
-    return tuple(one for one in every if not wishes or any(_fits(one, wish) for wish in wishes))
+            raise RequestError(f"there is no mutant {wish.upper()}", remedy=f"there are {known}")
+        found |= fits
+    return tuple(one for one in every if not wishes or one.id in found)
 
 
-def _fits(mutant: Mutant, wish: str) -> bool:
-    return wish in {mutant.id.upper(), mutant.mode, mutant.mode[:1]}
+def _fitting(every: Sequence[Mutant], wish: str) -> set[str]:
+    """The ids that a wish in capitals means: the very one, or else those of a mode or group."""
+    exact = {one.id for one in every if one.id.upper() == wish}
+    name = wish.removesuffix("*")
+    return exact or {one.id for one in every if name in {one.mode, one.mode[:1]}}
 
 
 def _rows(file: Path) -> tuple[Mutant, ...]:

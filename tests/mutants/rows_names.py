@@ -24,9 +24,11 @@ row() { # row NETWORK ADDRESS: key and value of the endpoint with this address
     printf %s "$value" | base64 -d | WANT=$2 perl -0777 -ne '
       exit(index($_, "\x2a" . chr(length $ENV{WANT}) . $ENV{WANT}) < 0)' && echo "$key $value"
   done | head -1; }
-ghost() { # ghost NETWORK ADDRESS NEW: announce the endpoint with this address once more, with a new one
+pick() { # pick NETWORK ADDRESS: its row into the variables key and value, and into a file for the heal
   row $1 $2 > /run/mutant.row; test -s /run/mutant.row
-  read -r key value < /run/mutant.row
+  read -r key value < /run/mutant.row; }
+ghost() { # ghost NETWORK ADDRESS NEW: announce the endpoint with this address once more, with a new one
+  pick $1 $2
   table createentry $1 -d key=$KEY --data-urlencode "value=$(printf %s "$value" | base64 -d |
     OLD=$2 NEW=$3 perl -0777 -pe 's/\x2a.\Q$ENV{OLD}\E/"\x2a" . chr(length $ENV{NEW}) . $ENV{NEW}/se' |
     base64 -w0)"; }
@@ -43,36 +45,38 @@ def _everywhere(finding: str, space: str, service: str, address: str) -> tuple[W
     return tuple(Wanted(finding, space, service, address, at) for at in _PEERS)
 
 
+def _false_row(
+    ident: str, title: str, network: str, announce: str, wanted: tuple[Wanted, ...], witness: str, ask: str
+) -> Mutant:
+    """A mutant whose row the node announces, and withdraws again; its peers follow it."""
+    inject, heal = f"{_ON} {announce}", f"{_ON} gone withdraw {network}; {_OFF}"
+    return Mutant(ident, ident, title, inject, heal, wanted, frozenset({witness, KERNEL}), ask, _SETTLE)
+
+
 MUTANTS = (
-    Mutant(
-        "D5",
+    _false_row(
         "D5",
         "the ingress row of a dead owner",
-        f"{_ON} ghost $ING_ID $LOCAL_ING $FREE_ING",
-        f"{_ON} gone withdraw $ING_ID; {_OFF}",
+        "$ING_ID",
+        "ghost $ING_ID $LOCAL_ING $FREE_ING",
         _everywhere("stale-ipvs-backend", "ingress_sbox", "web", "FREE_ING"),
-        frozenset({OUTSIDE, KERNEL}),
+        OUTSIDE,
         "plain",
-        _SETTLE,
     ),
-    Mutant(
-        "E1",
+    _false_row(
         "E1",
         "a service's name names a task that is gone",
-        f"{_ON} ghost $NET_ID $LOCAL_APP $FREE_APP",
-        f"{_ON} gone withdraw $NET_ID; {_OFF}",
+        "$NET_ID",
+        "ghost $NET_ID $LOCAL_APP $FREE_APP",
         _everywhere("stale-ipvs-backend", "LB", "web", "FREE_APP"),
-        frozenset({INSIDE, KERNEL}),
+        INSIDE,
         "vip",
-        _SETTLE,
     ),
     Mutant(
         "E2",
         "E2",
         "a service's name lacks a running task",
-        f"""{_ON} row $NET_ID $LOCAL_APP > /run/mutant.row; test -s /run/mutant.row
-        read -r key value < /run/mutant.row
-        table deleteentry $NET_ID -d key=$key""",
+        f"{_ON} pick $NET_ID $LOCAL_APP; table deleteentry $NET_ID -d key=$key",
         # the engine takes no row of that key again for half an hour: another task brings another one
         f"""{_OFF} test ! -s /run/mutant.row ||
             docker kill $(docker ps -q --filter label=com.docker.swarm.service.name=$WEB)
@@ -83,15 +87,13 @@ MUTANTS = (
         _SETTLE,
         renews=True,
     ),
-    Mutant(
-        "E3",
+    _false_row(
         "E3",
         "a service's name has two VIPs",
-        f"{_ON} announce $NET_ID 0000000000000000000000000 $FREE_APP $LOCAL_APP",
-        f"{_ON} gone withdraw $NET_ID; {_OFF}",
+        "$NET_ID",
+        "announce $NET_ID 0000000000000000000000000 $FREE_APP $LOCAL_APP",
         _everywhere("stale-ipvs-service", "LB", "", "FREE_APP"),
-        frozenset({INSIDE, KERNEL}),
+        INSIDE,
         "vip",
-        _SETTLE,
     ),
 )

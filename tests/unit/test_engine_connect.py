@@ -17,8 +17,8 @@ from requests.adapters import HTTPAdapter
 
 from harness.clock import SYSTEM
 from harness.config import Tls
+from harness.engine.clients import Clients
 from harness.engine.connect import connect, locate, require_manager
-from harness.engine.dockerd import DockerEngine
 from harness.engine.fake import FakeEngine
 from harness.engine.protocol import Info, NotFoundError
 from harness.engine.spec import ServiceSpec
@@ -246,7 +246,7 @@ def test_tls_files_must_be_there_and_belong_together(tmp_path: Path) -> None:
 
 def test_a_peer_that_fell_silent_is_noticed() -> None:
     """Connections over the network send keep-alives, and give up data that nobody acknowledges."""
-    client = DockerEngine("tcp://192.0.2.1:2375", Tls()).new_client()
+    client = Clients("tcp://192.0.2.1:2375", Tls(), "it").new("1.44")
     adapter = client.get_adapter("http://192.0.2.1:2375")
     assert isinstance(adapter, HTTPAdapter)
     options = adapter.poolmanager.connection_pool_kw["socket_options"]

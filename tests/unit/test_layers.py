@@ -80,7 +80,7 @@ def test_the_engine_client_library_has_one_door() -> None:
         for library in ("docker", "locust")
     }
 
-    assert users == {"docker": {"harness/engine/dockerd.py"}, "locust": set()}
+    assert users == {"docker": {"harness/engine/clients.py"}, "locust": set()}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "suites").glob("test_*.py")), ids=lambda path: path.name)

@@ -68,6 +68,16 @@ def test_ids_modes_and_groups_choose() -> None:
         mutant.chosen(ROWS, ["Z9"])
 
 
+def test_an_id_wins_over_the_mode_of_the_same_name() -> None:
+    """``B2`` is one mutant; with a star it is the mode with all its mutants, and no longer mode with it."""
+    assert [one.id for one in mutant.chosen(ROWS, ["b2"])] == ["B2"]
+    assert [one.id for one in mutant.chosen(ROWS, ["B2*"])] == ["B2", "B2b"]
+    assert [one.id for one in mutant.chosen(ROWS, ["B1*"])] == ["B1", "B1b"]
+    assert mutant.chosen(ROWS, ["B4*"]) == mutant.chosen(ROWS, ["B4"])
+    with pytest.raises(RequestError, match=r"there is no mutant B4A\*"):
+        mutant.chosen(ROWS, ["B4a*"])
+
+
 def test_without_a_checkout_it_says_so(tmp_path: Path) -> None:
     """An installed package has no rows."""
     with pytest.raises(RequestError, match="checkout"):
@@ -115,6 +125,31 @@ def test_the_pages_tell_what_was_measured(name: str) -> None:
     page = (ROOT / name).read_text()
 
     assert pages.drawn(page, name, result.load(mutant.HOME), result.untried(mutant.HOME)) == page
+
+
+def test_the_readme_is_short_and_the_other_page_says_why() -> None:
+    """A clause for each that is missing; all the words stand in docs/mutants.md."""
+    long = "kernel did not refute (unknown: no record); the audit told nothing, instead of missing-dnat"
+    missed = _result("A1", OUTSIDE, named=False).model_copy(update={"why": long})
+    trouble = _result("A2", KERNEL, OUTSIDE).model_copy(update={"why": "no heal; at all", "troubled": True})
+    unnamed, design = _result("A3", KERNEL, OUTSIDE, named=False), _result("B1", by_design="after 60 s")
+    results, untried = Results(results=(missed, trouble, unnamed, design)), {"A8": "by nature, and no check"}
+    short, whole = pages.summary(results, untried), pages.details(results, untried)
+
+    assert "Caught 3 of 4, named 2, by design 1 (B1): [why, in full](docs/mutants.md)." in short
+    assert [line for line in short.splitlines() if line.startswith("- ")] == [
+        "- A1, a rule is gone: kernel did not refute",
+        "- A2, a rule is gone: no heal",
+        "- A3, a rule is gone: not named exactly",
+        "- A8: by nature",
+    ]
+    assert [line for line in whole.splitlines() if line.startswith("- ")] == [
+        "- B1, a rule is gone: after 60 s",
+        f"- A1, a rule is gone: {long}",
+        "- A2, a rule is gone: no heal; at all",
+        "- A3, a rule is gone: not named exactly",
+        "- A8: by nature, and no check",
+    ]
 
 
 def test_results_are_of_mutants_there_are() -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from harness.clock import SYSTEM
-from harness.engine.fake import FakeEngine, FakeEvents
+from harness.engine.fake import FakeEngine
+from harness.engine.fake_swarm import FakeEvents
 from harness.engine.protocol import Event, Events
 from harness.errors import Unmeasurable
 from harness.journal import Journal
