@@ -14,9 +14,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.inside.scripts import foreign, netlink
+from harness.inside.scripts import netlink, nft
 
-_GET_CHAIN, _GET_RULE = foreign.SUBSYSTEM | 4, foreign.SUBSYSTEM | 7
+_GET_CHAIN, _GET_RULE = nft.SUBSYSTEM | 4, nft.SUBSYSTEM | 7
 _EVERY = struct.pack("=4x")
 
 
@@ -25,7 +25,7 @@ def main(source: str, target: str) -> None:
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     subprocess.run(["nft", "-f", source], check=True)
     told = {
-        what: [[kind, body.hex()] for kind, body in netlink.dump(foreign.NETFILTER, request, _EVERY)]
+        what: [[kind, body.hex()] for kind, body in netlink.dump(nft.NETFILTER, request, _EVERY)]
         for what, request in (("chains", _GET_CHAIN), ("rules", _GET_RULE))
     }
     Path(target).write_text(json.dumps(told, indent=0) + "\n")

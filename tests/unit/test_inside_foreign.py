@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.inside.scripts import foreign, netlink
+from harness.inside.scripts import foreign, netlink, nft
 
 RECORDED = json.loads((Path(__file__).parents[1] / "recorded" / "foreign.json").read_text())
 INET, IP, NETDEV = 1, 2, 5
@@ -46,7 +46,7 @@ def test_each_of_firewallds_ways_to_end_a_packet_counts() -> None:
     rejects = [one for one in RULES if b"reject\0" in one[1]]
     drops = [one for one in RULES if b"immediate\0" in one[1] and b"reject\0" not in one[1]]
     others = [one for one in RULES if b"reject\0" not in one[1] and b"missing" not in one[1]]
-    accepts = [one for one in others if not foreign._drops(one[1][foreign.GENERAL :])]
+    accepts = [one for one in others if not foreign._drops(one[1][nft.GENERAL :])]
 
     assert rejects
     assert foreign.summed(INET, name, CHAINS, rejects).endswith("may drop")

@@ -10,11 +10,8 @@ import struct
 from collections.abc import Iterator
 
 from harness.inside.scripts import netlink
+from harness.inside.scripts.nft import FAMILIES, GENERAL, NETFILTER, SUBSYSTEM
 
-NETFILTER = 12  # NETLINK_NETFILTER
-SUBSYSTEM = 10 << 8  # NFNL_SUBSYS_NFTABLES
-GENERAL = 4  # bytes of struct nfgenmsg
-FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
 _NEW_CHAIN, _GET_CHAIN, _NEW_RULE, _GET_RULE = (SUBSYSTEM | kind for kind in (3, 4, 6, 7))
 _HOOKS = ("prerouting", "input", "forward", "output", "postrouting", "ingress")
 _OF_DEVICES = ("ingress", "egress")  # hooks of the family netdev
