@@ -63,6 +63,7 @@ class FakeSwarm:
         self.log: dict[str, list[str]] = {one.hostname: lines(one.hostname) for one in nodes}
         self.ends: dict[str, tuple[str, str]] = {one.hostname: ("complete", "") for one in nodes}
         self.lag = 0
+        self.bounds: list[float] = []
         self.lost: set[str] = set()
         self.refuses = ""
         self.specs: list[ServiceSpec] = []
@@ -123,6 +124,7 @@ class FakeSwarm:
     def _logs(self, service: str, *, bound: float) -> tuple[LogLine, ...]:
         assert service
         assert bound > 0
+        self.bounds.append(bound)
         self.lag -= 1
         told = [text for texts in self.log.values() for text in (texts if self.lag < 0 else texts[:-1])]
         return tuple(LogLine("", "", text) for text in told)

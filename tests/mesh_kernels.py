@@ -13,6 +13,7 @@ from harness.mesh.kernel import (
     RealServerRow,
     Route,
     Rules,
+    Xfrm,
 )
 from harness.model import Network, Port
 from tests.mesh_rules import rules
@@ -87,7 +88,15 @@ def _host(name: str, specs: tuple[Spec, ...], engine: str) -> Namespace:
             ("net.netfilter.nf_conntrack_count", "30"),
             ("net.netfilter.nf_conntrack_max", "4096"),
         ),
+        xfrm=tuple(row for peer in NODES if peer != name for row in ipsec(own, ADDRESSES[peer])),
     )
+
+
+def ipsec(own: str, peer: str) -> tuple[Xfrm, ...]:
+    """What an engine sets up towards a peer: three keys for what comes, one of them for what leaves."""
+    spi = int(own.rpartition(".")[2]) * 1000 + int(peer.rpartition(".")[2])
+    states = (Xfrm("state", own, peer, spi), *(Xfrm("state", peer, own, spi + at) for at in range(100, 103)))
+    return (Xfrm("out", own, peer, spi), *states)
 
 
 def host_rules(ports: list[Port], engine: str) -> Rules:

@@ -10,6 +10,7 @@ from harness.mesh import facts
 from harness.mesh.catalogue import CATALOGUE
 from harness.mesh.findings import listed
 from harness.mesh.kernel import Backend, Kernel, Namespace, Rule
+from harness.mesh.natives import Native
 from harness.mesh.tables import engines, read
 from harness.mesh.versions import at_least
 
@@ -94,7 +95,7 @@ def firewall(ground: Ground) -> list[Line]:
 def _firewall(kernel: Kernel, host: Namespace, ground: Ground) -> Line:
     node, tables = kernel.node, ground.natives.get((kernel.node, ""), ())
     told_by = {one.node: one.firewall for one in ground.asked.engines}
-    own = facts.native(kernel, tables)
+    own = facts.native(kernel, [one.name for one in tables])
     if own or told_by.get(node, "").startswith("nftables"):
         told = f"{own or 'its firewall backend is nftables'}: such an engine has no swarm (moby#50467)"
         return stop("firewall", told, 'set "firewall-backend": "iptables" in daemon.json', node)
@@ -113,13 +114,13 @@ def _firewall(kernel: Kernel, host: Namespace, ground: Ground) -> Line:
     return _foreign(node, holding[0].backend, tables)
 
 
-def _foreign(node: str, backend: Backend, tables: Sequence[str]) -> Line:
+def _foreign(node: str, backend: Backend, tables: Sequence[Native]) -> Line:
     """Whether somebody else's tables stand beside the engine's."""
-    foreign = [one for one in tables if not one.split()[1].startswith("docker")]
+    foreign = [one.name for one in tables if not one.name.partition(" ")[2].startswith("docker")]
     if any("firewalld" in one for one in foreign):
         told = "firewalld runs: a reload may flush docker's rules (moby#50443)"
         return warn("firewall", told, "restart dockerd after each reload, or do without firewalld", node)
     if foreign:
-        told = f"tables of nf_tables besides, which nobody reads: {listed(foreign)}"
+        told = f"tables of nf_tables besides, which are not docker's: {listed(foreign)}"
         return warn("firewall", told, "nft list ruleset shows whether they drop the mesh's packets", node)
     return ok("firewall", f"docker's rules are in {backend} tables", node)

@@ -17,10 +17,12 @@ class Dump:
         namespace: name under ``/var/run/docker/netns`` (``ingress_sbox``, ``lb_...``, ``1-...``, or a task's
             sandbox); empty for the host's own network.
         what: ``rules-legacy`` and ``rules-nft`` (``iptables-save -c``, all tables; what no reader knows is
-            marked ``[unknown]``, tables of nf_tables that are not those of iptables are named in a comment),
-            ``ipvs`` (``/proc/net/ip_vs``), ``addr`` (``ip -j -d addr``), ``fdb`` (``bridge -j fdb``),
-            ``neigh`` (``ip -j -d neigh``), ``route`` (``ip -j -d route``), ``sysctl`` (lines
-            ``name = value``), ``facts`` (a JSON object; host only).
+            marked ``[unknown]``, tables of nf_tables that are not those of iptables are named in a comment
+            that says where they hook in and whether they may drop), ``ipvs`` (``/proc/net/ip_vs``), ``addr``
+            (``ip -j -d addr``), ``fdb`` (``bridge -j fdb``), ``neigh`` (``ip -j -d neigh``), ``route``
+            (``ip -j -d route``), ``sysctl`` (lines
+            ``name = value``), ``facts`` (a JSON object; host only), ``xfrm`` (a JSON list of IPsec's policies
+            and keyed states, without keys; host only, where there are encrypted networks).
         text: empty where the node has nothing of it.
         trouble: why it could not be read: then nothing follows from its absence.
     """

@@ -19,7 +19,7 @@ from harness.inside.runner import Job, JobSwarm, run_job
 
 BOUND = 20.0  # seconds for the script; a node with ten namespaces needs some three of them
 KINDS = frozenset(
-    {"rules-legacy", "rules-nft", "ipvs", "addr", "fdb", "neigh", "route", "sysctl", "facts"},
+    {"rules-legacy", "rules-nft", "ipvs", "addr", "fdb", "neigh", "route", "sysctl", "facts", "xfrm"},
 )
 _MOST = 100_000  # pieces of one dump
 _LATE = 1.0  # seconds by which a script's begin may be told too late (JobAnswers.starts)
@@ -29,7 +29,12 @@ _Key = tuple[str, str]  # namespace and what
 
 
 def look(
-    swarm: JobSwarm, image: str, *, prove: bool = False, stop: threading.Event | None = None
+    swarm: JobSwarm,
+    image: str,
+    *,
+    prove: bool = False,
+    encrypted: bool = False,
+    stop: threading.Event | None = None,
 ) -> KernelLook:
     """Read the kernel of every node that takes tasks; journals what they printed.
 
@@ -38,6 +43,7 @@ def look(
         image: must hold ``python3``, ``ip`` and ``bridge``; the nft variant of ``iptables-save`` where nodes
             have such rules.
         prove: whether kernels are to show what they can do, which may make them load modules.
+        encrypted: whether there are encrypted networks: then IPsec's policies and states are read as well.
         stop: set by another thread, it ends the job early.
 
     Raises:
@@ -51,6 +57,7 @@ def look(
         "peers": [peer for peer in peers if is_address(peer[1])],
         "data_port": info.data_path_port,
         **({"prove": True} if prove else {}),
+        **({"encrypted": True} if encrypted else {}),
     }
     job = run_job(swarm, Job("kernel", image, args, bound=BOUND), stop)
     found, missing = dumps(job)

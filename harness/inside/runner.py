@@ -23,6 +23,8 @@ NAMESPACES = Mount("/var/run/docker/netns", "/var/run/docker/netns", "bind", rea
 START = 60.0  # seconds from creation to a running script; a first pull of the job's image is the longest part
 _POLL = 0.15  # seconds between looks at the job's tasks
 _GRACE = 4.0  # seconds for the log to show what ended tasks wrote
+_SLOW = 40.0  # seconds more for the log of a complete task of which a part came: its link may be slow
+_AGAIN = 1.0  # seconds between two such readings
 _SLACK = 10.0  # seconds beyond its bound for a script on a busy node: Python's start, the log, the task's end
 _NODES_EVERY = 2.0  # seconds between looks at the nodes: a task of a lost node never ends
 _FILE = "/harness/job.py"
@@ -191,8 +193,26 @@ class _Collector:
             self._read()
             whole = {node for node, answer in self._told.items() if answer.complete}
             if whole >= set(self._ended) or last.passed:
-                return
+                break
             self._clock.sleep(_POLL)
+        self._read_slowly()
+
+    def _read_slowly(self) -> None:
+        """Read the log again with more and more time, while what complete tasks wrote comes only in part.
+
+        The log lies on their nodes: this is the same evidence once more, no second measurement.
+        """
+        last, bound = Deadline.after(_SLOW, self._clock), 2 * _GRACE
+        while not last.passed and any(
+            self._tasks[host].state == "complete" and not answer.complete
+            for host, answer in self._told.items()
+            if host in self._ended
+        ):
+            if self._stop.is_set():
+                raise Interrupted("the job was stopped")
+            self._clock.sleep(_AGAIN)
+            self._read(max(_AGAIN, min(bound, last.left)))
+            bound *= 2
 
     def _over(self, start: Deadline, bound: float) -> bool:
         """Whether every task has ended, or has had its time: to start, to run, or its node is lost."""
@@ -232,12 +252,13 @@ class _Collector:
             ready, self._ready = self._ready, None
             ready()
 
-    def _read(self) -> None:
-        found = assemble(line.text for line in self._engine.service_logs(self._service, bound=_GRACE))
+    def _read(self, bound: float = _GRACE) -> None:
+        found = assemble(line.text for line in self._engine.service_logs(self._service, bound=bound))
         now = self._clock.now()
         for host in self._nodes.values():
             answer = found.get(host)
-            if answer is None:
+            before = self._told.get(host)
+            if answer is None or (before and len(answer.records) < len(before.records)):
                 continue
             self._told[host] = answer
             # the task's end was seen, or the line was read: both are later than when it was written

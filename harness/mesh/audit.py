@@ -16,6 +16,7 @@ from harness.mesh import (
     audit_addresses,
     audit_balancer,
     audit_host,
+    audit_ipsec,
     audit_networks,
     audit_node,
     audit_overlay,
@@ -48,6 +49,7 @@ class IptablesIpvs:
             audit_host.audit(kernel, scene, notes)
             audit_balancer.audit(kernel, scene, notes)
             audit_overlay.audit(kernel, scene, notes)
+            audit_ipsec.audit(kernel, scene, notes)
             audit_tasks.audit(kernel, scene, notes)
         audit_node.audit(kernel, scene, notes)
         audit_networks.overlapping(kernel, scene, notes)
@@ -105,7 +107,8 @@ def audit(
     notes = {name: Notes(name) for name in scene.kernels}
     for name, kernel in scene.kernels.items():
         natives.audit(kernel, expected, tables or {}, notes[name])
-        auditor_of(kernel, (tables or {}).get((name, ""), ())).audit(kernel, scene, notes[name])
+        own = [one.name for one in (tables or {}).get((name, ""), ())]
+        auditor_of(kernel, own).audit(kernel, scene, notes[name])
     audit_addresses.audit(scene, notes)
     notes[""] = Notes("")  # of the swarm as a whole
     audit_networks.exhausted(scene, notes[""])
@@ -126,6 +129,7 @@ def audit(
         tuple(_cells(scene, findings, unknowns)),
         {**counted, "nodes": len(scene.kernels), "services": len(expected.services)},
         every,
+        tuple(told for one in notes.values() for told in one.remarks),
     )
 
 

@@ -169,6 +169,12 @@ NODE: dict[str, Entry] = {
         "a firewall rule or policy drops IP protocol 50 (ESP): encrypted networks are dead, plain ones work",
         "let ESP pass between all nodes, in both directions",
     ),
+    "missing-ipsec": Entry(
+        "no IPsec towards a peer of an encrypted network",
+        ("C12",),
+        "its policies or keys were flushed, or could not be set (dockerd's log: Failed to add ... SA)",
+        "restart dockerd on the node; a new task of the network on the peer also makes it set them up",
+    ),
     "subnet-overlap": Entry(
         "an overlay network's subnet that the node uses otherwise",
         ("F3",),

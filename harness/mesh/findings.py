@@ -20,6 +20,7 @@ _PARTS = {
     "neighbours": ("neighbours", "neigh"),
     "routes": ("routes", "route"),
     "sysctls": ("sysctls", "sysctl"),
+    "xfrm": ("xfrm",),
 }
 
 
@@ -40,6 +41,7 @@ class Audit:
 
     Attributes:
         unknowns: (hostname, namespace, reason) of what could not be read or understood.
+        remarks: (hostname, namespace, what is told) of what is nobody's fault and worth to know.
         cells: (service, hostname, state), services by name.
         counted: how many rows of each kind were compared: ``rules``, ``marks``, ``backends``...
         skipped: (hostname, reason) of nodes that take no tasks.
@@ -50,6 +52,7 @@ class Audit:
     cells: tuple[tuple[str, str, Cell], ...]
     counted: Mapping[str, int]
     skipped: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[tuple[str, str, str], ...] = ()
 
 
 class Notes:
@@ -59,6 +62,7 @@ class Notes:
         self.node = node
         self.findings: list[Finding] = []
         self.unknowns: dict[tuple[str, str, str], None] = {}
+        self.remarks: list[tuple[str, str, str]] = []
         self.counted: Counter[str] = Counter()
 
     def find(
@@ -108,6 +112,10 @@ class Notes:
     def unknown(self, space: Namespace | str, why: str) -> None:
         """Something could not be told."""
         self.unknowns[self.node, title(space), why] = None
+
+    def remark(self, space: Namespace | str, what: str) -> None:
+        """Something that is no fault of the mesh's, and worth to know."""
+        self.remarks.append((self.node, title(space), what))
 
     def readable(self, space: Namespace, *parts: str) -> bool:
         """Whether all these parts of a namespace were read; those that were not are told."""

@@ -1,4 +1,4 @@
-"""What ``ip -j`` and ``bridge -j`` printed becomes interfaces, neighbours and routes.
+"""What ``ip -j`` and ``bridge -j`` printed becomes interfaces, neighbours and routes; IPsec's rows as well.
 
 iproute2 prints ``[]``, nothing at all, or ``{}`` for a row that it filtered: all mean that there is none.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.mesh.documents import Row, inner, number, rows, rows_of, word, words
-from harness.mesh.kernel import Device, ForwardingEntry, Neighbour, Route
+from harness.mesh.kernel import Device, ForwardingEntry, Neighbour, Route, Xfrm
 
 DEFAULT = "default"
 
@@ -81,3 +81,14 @@ def _hops(row: Row) -> Iterator[Route]:
     for hop in rows_of(row, "nexthops") or [row]:
         gateway = word(hop, "gateway", "") or word(inner(hop, "via"), "host", "")
         yield Route(destination, word(hop, "dev", ""), gateway, word(row, "prefsrc", ""))
+
+
+def xfrm(text: str) -> tuple[Xfrm, ...]:
+    """The policies and states of IPsec that a job told.
+
+    Raises:
+        Unreadable: it is not what the job tells.
+    """
+    return tuple(
+        Xfrm(word(row, "what"), word(row, "src"), word(row, "dst"), number(row, "spi")) for row in rows(text)
+    )

@@ -164,12 +164,27 @@ class Route:
 
 
 @dataclasses.dataclass(frozen=True)
+class Xfrm:
+    """A row of IPsec's tables, which encrypt overlay networks; nobody reads the keys themselves.
+
+    Attributes:
+        what: ``out``, ``in`` or ``fwd`` of a policy, or ``state`` (an association that has a key).
+    """
+
+    what: str
+    source: str
+    destination: str
+    spi: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
 class Namespace:
     """A network namespace of a node; parts that could not be read are in ``unread`` by their name.
 
     Attributes:
         rules: one or both backends; a backend that holds no table is left out.
         sysctls: (name, value).
+        xfrm: of the host, where it was asked for.
         unread: (part, reason).
     """
 
@@ -182,6 +197,7 @@ class Namespace:
     neighbours: tuple[Neighbour, ...] = ()
     routes: tuple[Route, ...] = ()
     sysctls: tuple[tuple[str, str], ...] = ()
+    xfrm: tuple[Xfrm, ...] = ()
     unread: tuple[tuple[str, str], ...] = ()
 
     def all_of(self, table: str, chain: str) -> tuple[Rule, ...]:

@@ -34,7 +34,7 @@ def kernels(look: KernelLook) -> tuple[Kernel, ...]:
 
     ``Namespace.unread`` names parts as its fields are named: ``rules`` (one backend at least; which one says
     ``Rules.unread``), ``ipvs``, ``devices``, ``forwarding``, ``neighbours``, ``routes``, ``sysctls``; in the
-    host's namespace also ``facts``.
+    host's namespace also ``facts`` and ``xfrm``.
     """
     told: dict[str, dict[str, dict[str, Dump]]] = defaultdict(lambda: defaultdict(dict))
     for dump in look.dumps:
@@ -71,6 +71,7 @@ def _namespace(name: str, parts: _Parts) -> Namespace:
         neighbours=parts.read("neighbours", "neigh", iproute.neighbours),
         routes=parts.read("routes", "route", iproute.routes),
         sysctls=parts.read("sysctls", "sysctl", _sysctls),
+        xfrm=parts.read("xfrm", "xfrm", iproute.xfrm) if name == HOST else (),
         unread=tuple(parts.unread),  # last: the parts above fill it
     )
 

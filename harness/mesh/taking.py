@@ -57,5 +57,6 @@ def take(swarm: JobSwarm, image: str, *, stop: threading.Event | None = None) ->
         Interrupted: ``stop`` was set.
     """
     before = truth.read(swarm.engine, swarm.journal)
-    look = kernel.look(swarm, image, stop=stop)
+    encrypted = any(network.encrypted for network in before.networks)
+    look = kernel.look(swarm, image, encrypted=encrypted, stop=stop)
     return Taken(look, before, truth.read(swarm.engine, swarm.journal))

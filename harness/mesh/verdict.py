@@ -70,7 +70,7 @@ def tables_agree(
     ]
     if not before.at <= look.began <= look.at <= after.at:
         parts.append(blind("the manager was not asked right before and right after the kernels were read"))
-    return conclude(
+    verdict = conclude(
         parts,
         _good(result, len(services) or len(known)),
         subject=Subject(service=services[0] if len(services) == 1 else ""),
@@ -80,8 +80,10 @@ def tables_agree(
             "found": sum(len(part.findings) for part in parts),
             "unknown": len(result.unknowns),
             "skipped": [list(one) for one in result.skipped],
+            "remarks": [list(one) for one in result.remarks],
         },
     )
+    return dataclasses.replace(verdict, sentence=verdict.sentence + _remarks(result))
 
 
 def _unsettled(result: Audit, wanted: Sequence[str]) -> Iterable[str]:
@@ -103,6 +105,15 @@ def _parts(result: Audit, services: frozenset[str]) -> Iterable[Part]:
         yield blind(": ".join(word for word in (", ".join(one for one in (node, place) if one), why) if word))
     if result.counted["nodes"]:
         yield GOOD
+
+
+def _remarks(result: Audit) -> str:
+    """What is worth to know, whatever the verdict: each remark once, with the nodes that it is of."""
+    nodes: dict[str, list[str]] = {}
+    for node, _, what in result.remarks:
+        nodes.setdefault(what, []).append(node)
+    told = [f"{what} ({listed(where)})" for what, where in nodes.items()]
+    return f"; remark: {listed(told, '; ')}" if told else ""
 
 
 def _good(result: Audit, services: int) -> str:

@@ -64,6 +64,14 @@ class Untold(_Part):
     why: str
 
 
+class Remarked(_Part):
+    """Something that is nobody's fault and worth to know."""
+
+    node: str
+    namespace: str
+    what: str
+
+
 class Left(_Part):
     """A node that was not asked, and why."""
 
@@ -83,6 +91,7 @@ class AuditDocument(_Part):
     cells: tuple[CellOf, ...] = ()
     findings: tuple[Found, ...] = ()
     unknowns: tuple[Untold, ...] = ()
+    remarks: tuple[Remarked, ...] = ()
     skipped: tuple[Left, ...] = ()
     numbers: dict[str, Any] = Field(default_factory=dict)
 
@@ -102,6 +111,7 @@ def document(run: str, target: str, seconds: float, verdict: Verdict, audit: Aud
         cells=tuple(CellOf(service=service, node=node, state=state) for service, node, state in audit.cells),
         findings=tuple(_found(one) for one in verdict.findings),
         unknowns=tuple(Untold(node=node, namespace=place, why=why) for node, place, why in audit.unknowns),
+        remarks=tuple(Remarked(node=node, namespace=at, what=what) for node, at, what in audit.remarks),
         skipped=tuple(Left(node=node, why=why) for node, why in audit.skipped),
         numbers=dict(verdict.numbers),
     )
@@ -145,6 +155,9 @@ def show(found: AuditDocument, console: Console) -> None:
     for gap in found.unknowns:
         where = ", ".join(part for part in (gap.node, gap.namespace) if part)
         console.print(Text(harmless(f"{MARK[State.UNKNOWN]} {where}: {gap.why}"), style=STYLE[State.UNKNOWN]))
+    for noted in found.remarks:
+        told = f"- {noted.node}, {noted.namespace}: remark: {noted.what}"
+        console.print(Text(harmless(told), style="dim"))
     for left in found.skipped:
         console.print(Text(harmless(f"- {left.node} skipped: {left.why}"), style="dim"))
 

@@ -81,7 +81,7 @@ def take(
     with step(progress, "ask engines and registries"):
         asked = _asked(swarm, settings, before.nodes, in_lab=in_lab)
     with step(progress, "read the kernels"):
-        look, trouble = _look(swarm, settings, before.nodes, leaderless, stop)
+        look, trouble = _look(swarm, settings, before, leaderless, stop)
     after = before if leaderless else truth.read(swarm.engine, swarm.journal)
     asked = dataclasses.replace(asked, trouble=trouble, leaderless=leaderless)
     return Taken(swarm.journal.keep(asked), look, before, after)
@@ -94,19 +94,20 @@ def _silence(swarm: Swarm) -> Truth:
 
 
 def _look(
-    swarm: Swarm, settings: Settings, nodes: Sequence[Node], leaderless: str, stop: threading.Event | None
+    swarm: Swarm, settings: Settings, before: Truth, leaderless: str, stop: threading.Event | None
 ) -> tuple[KernelLook, str]:
     """The kernels, and why no job could read them; what it says then is that they are missing."""
     why = leaderless
     if not leaderless:
         try:
-            return kernel.look(swarm, settings.images.job, prove=True, stop=stop), ""
+            encrypted = any(network.encrypted for network in before.networks)
+            return kernel.look(swarm, settings.images.job, prove=True, encrypted=encrypted, stop=stop), ""
         except Interrupted:
             raise
         except (RequestError, Unmeasurable) as error:
             why = str(error)
     now = swarm.clock.now()
-    missing = tuple((node.hostname, why) for node in nodes if node.takes_tasks)
+    missing = tuple((node.hostname, why) for node in before.nodes if node.takes_tasks)
     found = KernelLook(swarm.journal.new_id("kernellook"), now, now, (), missing)
     return swarm.journal.keep(found), f"the job that reads the kernels could not run: {why}"
 

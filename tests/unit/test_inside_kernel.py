@@ -17,7 +17,7 @@ from harness.evidence import Dump
 from harness.inside import kernel
 from harness.inside.frames import assemble
 from harness.inside.parse import JobAnswers
-from harness.inside.scripts.kernel import Teller
+from harness.inside.scripts.space import Teller
 from harness.inside.scripts.wire import LONGEST, Wire
 from harness.journal import Journal, load
 from harness.model import Availability, Role
@@ -87,6 +87,16 @@ def test_a_look_asks_for_the_way_to_every_peer(make: Callable[..., FakeSwarm]) -
     assert args["peers"] == [["m", "10.0.0.1"], ["w", "fd00::2"]]
     assert args["data_port"] == 4789
     assert spec.networks == ("host",)
+    assert "encrypted" not in args
+
+
+def test_a_look_asks_for_ipsec_where_networks_are_encrypted(make: Callable[..., FakeSwarm]) -> None:
+    """Elsewhere nobody spends time on it."""
+    swarm = make(node("m", address="10.0.0.1"))
+
+    kernel.look(swarm, "image", encrypted=True)
+
+    assert json.loads(dict(swarm.specs[0].env)["HARNESS_ARGS"])["encrypted"] is True
 
 
 TEXTS = st.builds(lambda text, times: text * times, st.text(max_size=40), st.integers(1, 2000))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.inside.frames import NodeAnswer, assemble
-from harness.inside.scripts import kernel, nft, tables, xtables, xtsave
+from harness.inside.scripts import kernel, nft, space, tables, xfrm, xtables, xtsave
 from harness.inside.scripts.wire import Wire
 
 ADDR = '[{"ifname":"eth0","addr_info":[{"local":"10.0.0.1"}]},{"ifname":"lo","addr_info":[]}]'
@@ -44,8 +44,8 @@ def node(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     files = {"ip_vs": "FWM  00000100 rr\n", "dev": PROC_NET_DEV}
     monkeypatch.setattr(tables, "inside", lambda path, work: work())
     monkeypatch.setattr(tables, "read_proc", lambda name: files.get(name, ""))
-    monkeypatch.setattr(nft, "save", lambda: ("# table inet x: not read\n", ""))
-    monkeypatch.setattr(kernel, "run", _printed)
+    monkeypatch.setattr(nft, "save", lambda: ("# table inet x: hooks input; may drop\n", ""))
+    monkeypatch.setattr(space, "run", _printed)
     (tmp_path / "default").symlink_to("/proc/self/ns/net")
     (tmp_path / "ingress_sbox").symlink_to("/proc/self/ns/uts")
     (tmp_path / "1-abcdefghij").symlink_to("/proc/self/ns/ipc")
@@ -82,7 +82,7 @@ def report(folder: Path) -> dict[tuple[str, str], tuple[str, str]]:
 )
 def test_the_name_of_a_namespace_tells_its_kind(name: str, kind: str) -> None:
     """By the names that the engine gives them."""
-    assert kernel.kind(name) == kind
+    assert space.kind(name) == kind
 
 
 def test_every_namespace_tells_what_its_kind_asks_for(node: Path) -> None:
@@ -90,15 +90,37 @@ def test_every_namespace_tells_what_its_kind_asks_for(node: Path) -> None:
     told = report(node)
 
     assert set(told) == {
-        *(("", what) for what in (*kernel.WANTED["host"], "facts")),
-        *(("ingress_sbox", what) for what in kernel.WANTED["balancer"]),
-        *(("1-abcdefghij", what) for what in kernel.WANTED["overlay"]),
+        *(("", what) for what in (*space.WANTED["host"], "facts")),
+        *(("ingress_sbox", what) for what in space.WANTED["balancer"]),
+        *(("1-abcdefghij", what) for what in space.WANTED["overlay"]),
     }
     assert told["ingress_sbox", "ipvs"] == ("FWM  00000100 rr\n", "")
     assert told["ingress_sbox", "addr"] == (ADDR, "")
     assert told["1-abcdefghij", "fdb"] == ("[]\n", "")
     assert told["", "rules-legacy"] == ("", "")
-    assert told["", "rules-nft"] == ("# table inet x: not read\n", "")
+    assert told["", "rules-nft"] == ("# table inet x: hooks input; may drop\n", "")
+
+
+def test_ipsec_is_told_where_networks_are_encrypted(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the host alone, and only if asked for; what may not be read is trouble."""
+    args = {"peers": [], "data_port": 4789, "encrypted": True}
+
+    def xfrm_of(told: NodeAnswer) -> list[tuple[str, str, str]]:
+        return [
+            (one["ns"], "".join(piece for _, piece in one["rows"]), one["trouble"])
+            for one in told.of("dump")
+            if one["what"] == "xfrm"
+        ]
+
+    monkeypatch.setattr(xfrm, "save", lambda: ("[]", ""))
+    assert xfrm_of(answer(lambda wire: kernel.report(wire, args, folder=str(node)))) == [("", "[]", "")]
+
+    def fails() -> tuple[str, str]:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(xfrm, "save", fails)
+    [(_, text, trouble)] = xfrm_of(answer(lambda wire: kernel.report(wire, args, folder=str(node))))
+    assert (text, "not permitted" in trouble) == ("", True)
 
 
 def test_facts_hold_the_way_to_each_peer_and_the_devices_of_overlays(node: Path) -> None:
@@ -117,8 +139,8 @@ def test_a_file_that_is_no_namespace_is_told_with_trouble(node: Path) -> None:
 
     told = report(node)
 
-    assert {what for namespace, what in told if namespace == "lb_younger"} == set(kernel.WANTED["balancer"])
-    assert all("none is mounted" in told["lb_younger", what][1] for what in kernel.WANTED["balancer"])
+    assert {what for namespace, what in told if namespace == "lb_younger"} == set(space.WANTED["balancer"])
+    assert all("none is mounted" in told["lb_younger", what][1] for what in space.WANTED["balancer"])
 
 
 def test_a_file_that_a_crash_left_over_is_no_namespace(node: Path) -> None:
@@ -137,7 +159,7 @@ def test_a_tool_that_fails_is_trouble_of_what_it_was_asked_for(
     def fails(command: list[str], given: str = "") -> str:
         raise OSError(f"{command[0]} exited 1: Operation not permitted")
 
-    monkeypatch.setattr(kernel, "run", fails)
+    monkeypatch.setattr(space, "run", fails)
 
     told = report(node)
 
@@ -149,7 +171,7 @@ def test_a_tool_that_fails_is_trouble_of_what_it_was_asked_for(
 
 def test_a_tool_that_prints_too_little_is_not_understood(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which of its answers is lacking cannot be told."""
-    monkeypatch.setattr(kernel, "run", lambda command, given="": "[]\n")
+    monkeypatch.setattr(space, "run", lambda command, given="": "[]\n")
 
     assert "ip printed 1 lines for addr, neigh, route" in report(node)["", "route"][1]
 
@@ -176,7 +198,7 @@ def test_a_table_that_cannot_be_read_is_trouble_and_the_others_are_told(
     monkeypatch.setattr(xtables, "read", read)
     monkeypatch.setattr(xtsave, "save", lambda table: f"*{table.name}\nCOMMIT\n")
 
-    text, trouble = kernel.legacy()
+    text, trouble = space.legacy()
 
     assert text == "*filter\nCOMMIT\n"
     assert "table nat: [Errno 1]" in trouble
@@ -189,7 +211,7 @@ def test_settings_that_a_namespace_does_not_have_are_left_out(tmp_path: Path) ->
         (tmp_path / name).write_text(value)
     (tmp_path / "net/ipv4/vs/conntrack").mkdir(parents=True)
 
-    text, trouble = kernel.sysctl(f"{tmp_path}/")
+    text, trouble = space.sysctl(f"{tmp_path}/")
 
     assert text == "net.ipv4.ip_forward = 1\nnet.ipv4.ip_local_port_range = 32768 60999\n"
     assert trouble == "net.ipv4.vs.conntrack: Is a directory"
@@ -199,8 +221,8 @@ def test_a_process_that_fails_says_why() -> None:
     """Its exit status and the first line of its complaint."""
     script = "import sys; print('bad', file=sys.stderr); print('more', file=sys.stderr); sys.exit(3)"
 
-    assert kernel.run([sys.executable, "-c", "print(input())"], "given") == "given\n"
+    assert space.run([sys.executable, "-c", "print(input())"], "given") == "given\n"
     with pytest.raises(OSError, match=r"exited 3: bad$"):
-        kernel.run([sys.executable, "-c", script])
+        space.run([sys.executable, "-c", script])
     with pytest.raises(FileNotFoundError):
-        kernel.run(["/no/such/tool"])
+        space.run(["/no/such/tool"])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.inside.scripts import nft
+from harness.inside.scripts import foreign, netlink, nft
 
 
 def message(kind: int, body: bytes) -> bytes:
@@ -25,6 +25,12 @@ def named(family: int, name: bytes) -> bytes:
     return message(10 << 8, struct.pack("=BBH", family, 0, 0) + flags + attribute)
 
 
+def parsed(data: bytes) -> tuple[list[tuple[str, str]], int | None]:
+    """Tables and the closing code of an answer."""
+    found, code = netlink.messages(data)
+    return nft.named(found), code
+
+
 TABLES = named(2, b"filter") + named(1, b"firewalld") + named(99, b"new\nline")
 
 
@@ -32,9 +38,9 @@ def test_tables_of_nf_tables_are_counted() -> None:
     """By family and name; an answer without an end goes on, an error ends it with its code."""
     known = [("ip", "filter"), ("inet", "firewalld"), ("99", "new?line")]
 
-    assert nft.parse(TABLES) == (known, None)
-    assert nft.parse(TABLES + message(3, bytes(4))) == (known, 0)
-    assert nft.parse(message(2, struct.pack("=i", -errno.EPERM) + bytes(16))) == ([], errno.EPERM)
+    assert parsed(TABLES) == (known, None)
+    assert parsed(TABLES + message(3, bytes(4))) == (known, 0)
+    assert parsed(message(2, struct.pack("=i", -errno.EPERM) + bytes(16))) == ([], errno.EPERM)
 
 
 @settings(deadline=None, max_examples=100)
@@ -45,7 +51,7 @@ def test_a_mangled_answer_of_netlink_is_an_error_and_no_crash(at: int, value: in
     changed[at] = value
 
     try:
-        found, _ = nft.parse(bytes(changed[:cut]))
+        found, _ = parsed(bytes(changed[:cut]))
     except ValueError as error:
         assert "malformed" in str(error)  # noqa: PT017  either way is right
     else:
@@ -57,12 +63,26 @@ def test_only_tables_of_iptables_start_its_tool(monkeypatch: pytest.MonkeyPatch)
     found: list[tuple[str, str]] = []
     monkeypatch.setattr(nft, "tables", lambda: found)
     monkeypatch.setattr(nft, "_run", lambda: ("*filter\nCOMMIT\n", ""))
+    monkeypatch.setattr(foreign, "told", lambda family, name: "hooks input; may drop")
 
     assert nft.save() == ("", "")
     found.append(("inet", "firewalld"))
-    assert nft.save() == ("# table inet firewalld: not read\n", "")
+    assert nft.save() == ("# table inet firewalld: hooks input; may drop\n", "")
     found.append(("ip", "filter"))
-    assert nft.save() == ("*filter\nCOMMIT\n# table inet firewalld: not read\n", "")
+    assert nft.save() == ("*filter\nCOMMIT\n# table inet firewalld: hooks input; may drop\n", "")
+
+
+@pytest.mark.parametrize("error", [PermissionError(1, "Operation not permitted"), ValueError("malformed")])
+def test_a_table_that_cannot_be_read_says_so(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is never taken for one that drops nothing."""
+
+    def fails(*_: object) -> list[netlink.Message]:
+        raise error
+
+    monkeypatch.setattr(nft, "tables", lambda: [("inet", "firewalld")])
+    monkeypatch.setattr(netlink, "dump", fails)
+
+    assert nft.save() == ("# table inet firewalld: not read\n", "")
 
 
 @pytest.mark.parametrize(

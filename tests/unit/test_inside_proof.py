@@ -12,7 +12,7 @@ from typing import Self
 
 import pytest
 
-from harness.inside.scripts import kernel, proof, tables, xtables
+from harness.inside.scripts import kernel, proof, space, tables, xtables
 from harness.inside.scripts.wire import Wire
 
 
@@ -154,7 +154,7 @@ def test_this_machines_kernel() -> None:
     """It says the same of ip_vs as its ``/proc`` does afterwards, and nothing is left."""
     before = Path("/proc/net/dev").read_text().count("\n")
 
-    told = proof.prove(kernel.run)
+    told = proof.prove(space.run)
 
     assert tuple(told) == proof.PARTS
     assert (told["ip_vs"] == "") is Path("/proc/net/ip_vs").exists()

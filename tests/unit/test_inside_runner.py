@@ -82,6 +82,28 @@ def test_the_log_is_read_again_until_the_closing_record(make: Callable[..., Fake
     assert run_job(swarm, JOB).missing == ()
 
 
+def test_a_slow_link_to_a_complete_task_is_given_more_time(make: Callable[..., FakeSwarm]) -> None:
+    """Its log lies on the node: what came only in part is read again, with more time."""
+    swarm = make(node("m"))
+    swarm.lag = 40  # more readings than the grace of all logs allows
+
+    seen = run_job(swarm, JOB)
+
+    assert seen.missing == ()
+    assert max(swarm.bounds) > min(swarm.bounds)
+
+
+def test_a_complete_task_whose_end_never_comes_costs_a_bound(make: Callable[..., FakeSwarm]) -> None:
+    """A log that lost a line stays so: it is missing, and nobody waits for ever."""
+    swarm = make(node("m"))
+    swarm.log["m"] = lines("m", whole=False)
+
+    seen = run_job(swarm, JOB)
+
+    assert seen.missing == (("m", "no closing record after 1 records; its task is complete"),)
+    assert seen.ended - seen.began < 50.0
+
+
 def test_an_answer_without_its_end_is_missing_with_the_reason(make: Callable[..., FakeSwarm]) -> None:
     """The task failed before it had told all: what it lacks and why is said."""
     swarm = make(node("m"), node("w"))
@@ -94,6 +116,7 @@ def test_an_answer_without_its_end_is_missing_with_the_reason(make: Callable[...
     ((host, why),) = seen.missing
     assert host == "w"
     assert "no closing record" in why
+    assert seen.ended - seen.began < 10.0  # a failed task will not tell more
     assert "non-zero exit (137)" in why
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from harness.mesh.catalogue import CATALOGUE
 from harness.mesh.kernel import Kind, Route
+from harness.mesh.natives import Native
 from harness.model import Attachment, Port, Service
 from tests.mesh_changes import fewer_address, new_rule, no_rule, no_service
 from tests.mesh_host_mutants import HOST_MUTANTS
@@ -115,7 +116,8 @@ def test_a_deep_cause_stands_alone(changed: World, found: Found) -> None:
 
 def test_a_table_that_no_reader_lists_has_no_business_in_a_sandbox() -> None:
     """Mode C2's signature: a native nf_tables table in the overlay's namespace."""
-    found = world().found(tables={(W1, OV): ("bridge m",), (W1, SBOX): ("ip6 filter",)})
+    tables = {(W1, OV): (Native("bridge m", "forward", drops=True),), (W1, SBOX): (Native("ip6 filter"),)}
+    found = world().found(tables=tables)
 
     assert found == [("foreign-table", W1, OV, "", "")]
 
@@ -133,4 +135,4 @@ def test_every_finding_has_a_mutant() -> None:
     """The catalogue names nothing that no test has seen."""
     whole = {found[0] for _, _, found in (*_whole(), *_networks())}
 
-    assert {mutant.name for mutant in MUTANTS} | whole | {"foreign-table"} == set(CATALOGUE)
+    assert {mutant.name for mutant in MUTANTS} | whole | {"foreign-table", "missing-ipsec"} == set(CATALOGUE)

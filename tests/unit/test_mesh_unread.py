@@ -8,8 +8,9 @@ import pytest
 
 from harness.mesh.findings import Cell
 from harness.mesh.kernel import Backend, Kernel, Kind, Namespace, Rules
+from harness.mesh.natives import Native
 from harness.model import Attachment
-from tests.mesh_changes import no_rule, no_service
+from tests.mesh_changes import backends, no_rule, no_service
 from tests.mesh_mutant import MARK, OV, SANDBOX1, SBOX, both, rows
 from tests.mesh_spec import API, APP, MANAGER, W1, W2, WEB, balancer_name
 from tests.mesh_swarm import World, world
@@ -130,7 +131,7 @@ def test_a_native_nftables_balancer_is_not_supported_yet(fact: tuple[str, str] |
         (fact,) if fact else (),
     )
     native = healthy.with_kernel(kernel)
-    result = native.audit(tables={} if fact else {(W1, ""): ("ip docker-bridges", "ip6 docker-bridges")})
+    result = native.audit(tables={} if fact else {(W1, ""): (Native("ip docker-bridges", "forward"),)})
 
     assert result.findings == ()
     [(node, place, why)] = result.unknowns
@@ -139,11 +140,11 @@ def test_a_native_nftables_balancer_is_not_supported_yet(fact: tuple[str, str] |
     assert {state for _, name, state in result.cells if name == W1} == {Cell.UNKNOWN}
 
 
-def test_a_foreign_native_table_on_the_host_is_unknown() -> None:
-    """It may drop what the mesh sends, and nobody could read it."""
-    result = world().audit(tables={(W1, ""): ("inet firewalld", "ip6 filter")})
+def test_a_foreign_native_table_that_was_not_read_is_unknown() -> None:
+    """It may drop what the mesh sends, and nobody knows."""
+    result = world().audit(tables={(W1, ""): (Native("inet firewalld"), Native("ip6 filter"))})
 
-    assert result.findings == ()
+    assert (result.findings, result.remarks) == ((), ())
     assert [(node, place) for node, place, _ in result.unknowns] == [(W1, "host")]
     assert "inet firewalld" in result.unknowns[0][2]
 
@@ -222,9 +223,24 @@ def test_a_balancer_that_nothing_goes_through_need_not_be_read() -> None:
     spec = dataclasses.replace(API, networks=(APP,))
     seen = world(spec)
     name = balancer_name(APP)
-    left = Namespace(name, Kind.BALANCER, unread=tuple((part, WHY) for part in ("rules", "ipvs", "devices")))
+    left = Namespace(name, Kind.BALANCER, unread=tuple((part, WHY) for part in FIELDS))
     idle = seen.kernels[W2]
     spaces = (*(one for one in idle.namespaces if one.name != name), left)
     result = seen.with_kernel(dataclasses.replace(idle, namespaces=spaces)).audit()
 
     assert (result.findings, result.unknowns) == ((), ())
+
+
+@pytest.mark.parametrize("part", ["forwarding", "sysctls", "devices"])
+def test_an_idle_balancer_that_was_read_in_part_may_hold_a_stale_row(part: str) -> None:
+    """Whatever of it was not asked for or not read: an address that is used again leads there."""
+    name = balancer_name(APP)
+    kernel = world(API).kernels[W1]
+    idle = next(one for one in kernel.namespaces if one.name == name)
+    left = unread(both(backends(API.mark(APP, W1), lambda rows: rows.update({"10.0.9.250": 1})))(idle), part)
+    spec = dataclasses.replace(API, on=(W2, W2))
+    seen = world(spec)
+    held = (*seen.kernels[W1].namespaces, left)
+    result = seen.with_kernel(dataclasses.replace(seen.kernels[W1], namespaces=held))
+
+    assert ("stale-ipvs-backend", W1, name, "api", "10.0.9.250") in result.found()

@@ -6,23 +6,18 @@ none, and a process takes far longer to start than the kernel to say so.
 
 from __future__ import annotations
 
-import errno
-import os
-import socket
 import struct
 
-_NETFILTER = 12  # NETLINK_NETFILTER
-_GET_TABLES = 10 << 8 | 1  # NFNL_SUBSYS_NFTABLES, NFT_MSG_GETTABLE
-_NEW_TABLE = 10 << 8
-_REQUEST_DUMP = 0x301
-_ERROR, _DONE = 2, 3  # NLMSG_ERROR, NLMSG_DONE
+from harness.inside.scripts import netlink
+
+NETFILTER = 12  # NETLINK_NETFILTER
+SUBSYSTEM = 10 << 8  # NFNL_SUBSYS_NFTABLES
+GENERAL = 4  # bytes of struct nfgenmsg
+FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
+_NEW_TABLE, _GET_TABLES = SUBSYSTEM, SUBSYSTEM | 1  # NFT_MSG_NEWTABLE, NFT_MSG_GETTABLE
 _TABLE_NAME = 1  # NFTA_TABLE_NAME
-_HEAD = 16  # struct nlmsghdr
-_FAMILY = 4  # struct nfgenmsg
 _IP = "ip"
-_FAMILIES = {1: "inet", 2: _IP, 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
 _OF_IPTABLES = frozenset({"filter", "nat", "mangle", "raw", "security"})
-_ABSENT = frozenset({errno.EINVAL, errno.EPROTONOSUPPORT, errno.EOPNOTSUPP})  # a kernel without nf_tables
 _TOOLS = ("iptables-nft-save", "iptables-save")
 _PATIENCE = 5.0  # seconds
 
@@ -35,64 +30,33 @@ def tables() -> list[tuple[str, str]]:
         ValueError: its answer cannot be read.
     """
     try:
-        asked = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETFILTER)
+        return named(netlink.dump(NETFILTER, _GET_TABLES, struct.pack("=4x")))
     except OSError as error:
-        if error.errno in _ABSENT:
+        if error.errno in netlink.ABSENT:
             return []
         raise
-    with asked:
-        asked.settimeout(_PATIENCE)
-        asked.send(struct.pack("=IHHII4x", _HEAD + _FAMILY, _GET_TABLES, _REQUEST_DUMP, 1, 0))
-        found: list[tuple[str, str]] = []
-        while True:
-            part, code = parse(asked.recv(1 << 17))
-            found += part
-            if code in _ABSENT:
-                return []
-            if code:
-                raise OSError(code, os.strerror(code))
-            if code == 0:
-                return found
 
 
-def parse(data: bytes) -> tuple[list[tuple[str, str]], int | None]:
-    """(family, name) of the tables in one answer, and the closing code: None if more follows, 0 at the end.
-
-    Raises:
-        ValueError: the bytes are not what the kernel's header files say.
-    """
-    found: list[tuple[str, str]] = []
-    at = 0
-    while at + _HEAD <= len(data):
-        size, kind = struct.unpack_from("=IH", data, at)
-        body = data[at + _HEAD : at + size]
-        if size < _HEAD or at + size > len(data):
-            raise ValueError("a netlink message is malformed")
-        if kind in {_ERROR, _DONE}:
-            return found, -struct.unpack_from("=i", body.ljust(4, b"\0"))[0]
-        if kind == _NEW_TABLE and len(body) >= _FAMILY:
-            found.append((_FAMILIES.get(body[0], str(body[0])), _name(body[_FAMILY:])))
-        at += size + 3 & ~3
-    return found, None
+def named(messages: list[netlink.Message]) -> list[tuple[str, str]]:
+    """(family, name) of the tables in what the kernel answered."""
+    return [
+        (FAMILIES.get(body[0], str(body[0])), _name(body[GENERAL:]))
+        for kind, body in messages
+        if kind == _NEW_TABLE and len(body) >= GENERAL
+    ]
 
 
 def _name(attributes: bytes) -> str:
-    at = 0
-    while at + 4 <= len(attributes):
-        size, kind = struct.unpack_from("=HH", attributes, at)
-        if size < 4:  # noqa: PLR2004  its own head
-            break
-        if kind == _TABLE_NAME:
-            name = attributes[at + 4 : at + size].split(b"\0")[0].decode("utf-8", "replace")
-            return "".join(char if char.isprintable() else "?" for char in name)
-        at += size + 3 & ~3
-    return "?"
+    told = dict(netlink.attributes(attributes)).get(_TABLE_NAME, b"?")
+    name = told.split(b"\0")[0].decode("utf-8", "replace")
+    return "".join(char if char.isprintable() else "?" for char in name)
 
 
 def save() -> tuple[str, str]:
     """What the nft variant of ``iptables-save -c`` prints of the calling thread's namespace, and any trouble.
 
-    Tables that are not those of iptables are named in a comment: ``# table inet firewalld: not read``.
+    Tables that are not those of iptables are named in a comment, with what :func:`foreign.told` says of them:
+    ``# table inet firewalld: hooks input; may drop``, or ``# table inet firewalld: not read``.
 
     Raises:
         OSError, ValueError: see :func:`tables`.
@@ -101,7 +65,7 @@ def save() -> tuple[str, str]:
     if not found:
         return "", ""
     others = "".join(
-        f"# table {family} {name}: not read\n"
+        f"# table {family} {name}: {_of(family, name)}\n"
         for family, name in found
         if family != _IP or name not in _OF_IPTABLES
     )
@@ -109,6 +73,15 @@ def save() -> tuple[str, str]:
         return others, ""
     text, trouble = _run()
     return text + others, trouble
+
+
+def _of(family: str, name: str) -> str:
+    from harness.inside.scripts import foreign  # noqa: PLC0415  most nodes have no such table
+
+    try:
+        return foreign.told(family, name)
+    except (OSError, ValueError):
+        return "not read"
 
 
 def _run() -> tuple[str, str]:
