@@ -21,7 +21,7 @@ import pytest
 from harness import shell
 from harness.inside import bundle, outside
 from harness.inside.frames import assemble
-from harness.inside.scripts import dns, fresh, pairs, quiet, sizes, vantages, wire
+from harness.inside.scripts import dns, fresh, pairs, pings, quiet, sizes, vantages, wire
 from harness.inside.witness import Ask
 
 
@@ -192,7 +192,12 @@ def test_tasks_are_asked_when_the_silence_is_over(monkeypatch: pytest.MonkeyPatc
     """Three packets at most, far enough apart to tell whose answer it is; nobody to ask is told as well."""
     told: list[object] = []
     asked: list[tuple[object, ...]] = []
-    monkeypatch.setattr(quiet.pings, "ping", lambda *how: asked.append((*how, wire.now())) or [["a", True]])
+
+    def ping(*how: object) -> list[list[object]]:
+        asked.append((*how, wire.now()))
+        return [["a", True]]
+
+    monkeypatch.setattr(pings, "ping", ping)
     line = cast("wire.Wire", SimpleNamespace(rows=lambda *row: told.append(row)))
     due = wire.now() + 0.2
 
