@@ -37,6 +37,7 @@ CHECKS: tuple[Check, ...] = (
     Check("overlay.mesh", "every task answers every node at its own overlay address", "release"),
     Check("overlay.sizes", "payloads of every size pass wherever small ones do", "release"),
     Check("reach.vantages", "a published port answers alike from every vantage point", "release"),
+    Check("overlay.after-quiet", "after a silence the first packet of every pair arrives", "full"),
     Check("dns.fresh", "tasks.<name> follows within its bound when a service is scaled", "release"),
     Check("keepalive.pins", "a kept-alive connection stays with one replica (by design)", "release"),
     Check("redis.counter", "every request to flask-redis is counted exactly once", "release"),
@@ -60,7 +61,7 @@ CHECKS: tuple[Check, ...] = (
     Check("load.kept", "kept-alive connections under load keep to the limits", "release"),
     Check("swarm.preflight", "nothing stops the swarm from working, nor a run on it", "doctor"),
 )
-PROFILES: tuple[str, ...] = ("smoke", "release")
+PROFILES: tuple[str, ...] = ("smoke", "release", "full")
 _BY_ID = {check.id: check for check in CHECKS}
 
 

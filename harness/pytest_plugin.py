@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of the suites; ``harness gate`` passes the run's folder, which holds the rest."""
     group = parser.getgroup("swarm", "verify a Docker Swarm")
     group.addoption("--target", default="lab", help="lab, tcp://HOST:2376, unix:///PATH or context:NAME")
-    group.addoption("--profile", default="release", help="checks to verify: smoke or release")
+    group.addoption("--profile", default="release", help="checks to verify: smoke, release or full")
     group.addoption("--harness-config", type=Path, default=None, help="configuration file (harness.toml)")
     group.addoption("--run-dir", type=Path, default=None, help="folder of a run that was prepared already")
     group.addoption("--progress-fd", type=int, default=None, help="pipe to tell progress through")

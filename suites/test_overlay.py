@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.judge.overlay import mesh_open
+from harness.judge.overlay import first_packets, mesh_open
 from harness.judge.payload import sizes_pass
 
 
@@ -16,3 +16,9 @@ def test_every_task_answers_every_node_at_its_own_address(pair_look, promise):
 def test_payloads_of_every_size_pass(pair_look, promise):
     """moby/libnetwork#2661: an MTU too large for the way; small answers arrive, large ones hang."""
     promise("overlay.sizes", sizes_pass(pair_look.sizes))
+
+
+@pytest.mark.check("overlay.after-quiet")
+def test_after_a_silence_the_first_packet_of_every_pair_arrives(after_silence, promise):
+    """moby/moby#52661: an entry that only traffic keeps alive; the path dies when all is quiet."""
+    promise("overlay.after-quiet", first_packets(after_silence))

@@ -16,7 +16,7 @@ TargetOption: TypeAlias = Annotated[
     ),
 ]
 Profile: TypeAlias = Annotated[
-    str | None, typer.Option(help="smoke or release; release on a lab, smoke elsewhere by default.")
+    str | None, typer.Option(help="smoke, release or full; release on a lab, smoke elsewhere by default.")
 ]
 Config: TypeAlias = Annotated[Path, typer.Option("--config", help="Configuration file.")]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead.")]

@@ -44,6 +44,7 @@ class OverlayMesh:
         network: name of the overlay network.
         nodes: hostnames on which the job ran.
         silence: seconds of silence on every pair before its first packet (0: nobody waited).
+        ageing: seconds after which forwarding entries learned from traffic were forgotten (0: not told).
         missing: (hostname, reason) of nodes without a whole answer; ``skipped``: of nodes without a job.
     """
 
@@ -55,6 +56,7 @@ class OverlayMesh:
     pairs: tuple[Pair, ...]
     ways: tuple[Way, ...] = ()
     silence: float = 0.0
+    ageing: float = 0.0
     missing: tuple[tuple[str, str], ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
 

@@ -55,7 +55,7 @@ def look(
         RequestError: the engine refuses a job, or no node finds the image.
         Unmeasurable: the manager does not answer.
     """
-    asked = _addresses(service, network)
+    asked = addresses(service, network)
     port = service.port
     wanted = {part: entries if part in parts else () for part in (SIZES, VANTAGES)}
     steps = STEPS if SIZES in parts else ()
@@ -98,38 +98,6 @@ def look(
     return PairLook(journal.keep(mesh), journal.keep(sizes), journal.keep(vantages))
 
 
-def quiet(swarm: JobSwarm, network: Network, image: str, silence: float) -> OverlayMesh:
-    """Stay silent on every pair of nodes, then send a first packet from each side in turn; journals it.
-
-    Args:
-        swarm: whose nodes take part.
-        network: overlay network.
-        image: the job's image.
-        silence: seconds, longer than the ageing of learned forwarding entries (300 s unless it was set).
-
-    Raises:
-        RequestError: the engine refuses the job, or no node finds the image.
-        Unmeasurable: the manager does not answer.
-    """
-    nodes, _ = expected(swarm.nodes())
-    args: Mapping[str, Any] = {"nodes": len(nodes), "silence": silence}
-    job = run(swarm, Job("quiet", image, args, networks=(network.id,), bound=2 * silence + 30.0))
-    return swarm.journal.keep(
-        OverlayMesh(
-            id=swarm.journal.new_id("overlaymesh"),
-            service="",
-            network=network.name,
-            at=job.ended,
-            nodes=tuple(answer.node for answer in job.answers),
-            pairs=told.peers(job),
-            ways=told.ways(job),
-            silence=silence,
-            missing=job.missing,
-            skipped=job.skipped,
-        )
-    )
-
-
 def together(*works: Callable[[threading.Event], Any]) -> list[Any]:
     """Run works side by side; the failure of one ends the others, and comes out.
 
@@ -149,7 +117,7 @@ def together(*works: Callable[[threading.Event], Any]) -> list[Any]:
         return [job.result() for job in running]
 
 
-def _addresses(service: Asked, network: Network) -> tuple[told.Asked, ...]:
+def addresses(service: Asked, network: Network) -> tuple[told.Asked, ...]:
     """The overlay address of each of the service's tasks, by slot and node."""
     return tuple(
         (place.address, replica)

@@ -28,7 +28,7 @@ def strangers(mesh: OverlayMesh, rest: list[Pair]) -> list[Part]:
     parts = []
     for address, pairs in _by_address(pair for pair in rest if pair.state == "foreign").items():
         one = pairs[0]
-        told = f"{address} of {_who(one)}: {one.proof}, seen from {listed(sorted({p.source for p in pairs}))}"
+        told = f"{address} of {who(one)}: {one.proof}, seen from {listed(sorted({p.source for p in pairs}))}"
         subject = Subject(one.target, mesh.service, "overlay", one.replica, address=address)
         remedy = "look for the address twice: in the manager's tasks and in the tasks' own namespaces"
         parts.append(bad(told, Finding("foreign-answer-at-address", subject, told, ("F1", "C6"), remedy)))
@@ -71,7 +71,7 @@ def _task_down(mesh: OverlayMesh, pairs: list[Pair], everywhere: list[Pair]) -> 
     one = pairs[0]
     alive = sorted({pair.protocol for pair in everywhere if pair.state == "open"})
     lost = sorted({pair.protocol for pair in pairs})
-    told = f"{_who(one)} at {one.address} answers no {', '.join(lost)} from any of "
+    told = f"{who(one)} at {one.address} answers no {', '.join(lost)} from any of "
     told += count(len({pair.source for pair in pairs}), "node") + (
         f", {', '.join(alive)} well" if alive else ""
     )
@@ -108,13 +108,13 @@ def _protocol_lost(mesh: OverlayMesh, protocol: str, cause: Cause) -> Part:
 def _hidden(mesh: OverlayMesh, pairs: list[Pair]) -> Part:
     one = pairs[0]
     lost = ", ".join(sorted({pair.protocol for pair in pairs}))
-    told = f"{one.source}: {_who(one)} at {one.address} gives no {lost}, though others there or elsewhere do"
+    told = f"{one.source}: {who(one)} at {one.address} gives no {lost}, though others there or elsewhere do"
     subject = Subject(one.source, mesh.service, "overlay", one.replica, address=one.address)
     remedy = f"on {one.source}, {TABLES}"
     return bad(told, Finding("task-unreachable-from-node", subject, told, ("C5", "C6", "C7"), remedy))
 
 
-def _who(pair: Pair) -> str:
+def who(pair: Pair) -> str:
     return f"task {pair.replica[:12]} on {pair.target}" if pair.replica else f"our own task on {pair.target}"
 
 

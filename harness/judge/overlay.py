@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.evidence import OverlayMesh, Pair
-from harness.judge.failing import TABLES, blame, failing, strangers, ways_of
+from harness.judge.failing import TABLES, blame, failing, strangers, ways_of, who
 from harness.judge.verdict import Finding, Subject, Verdict, judge, unknown
 from harness.judge.ways import Way, explain
 from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed
@@ -50,11 +50,15 @@ def first_packets(mesh: OverlayMesh) -> Verdict:
     """After a silence the first packet of either side arrives and is answered.
 
     Args:
-        mesh: of the quiet job: one datagram exchange per ordered pair, its tries counted.
+        mesh: of the quiet job: one exchange per ordered pair, its tries counted.
     """
     asked = [pair for pair in mesh.pairs if pair.state != "skipped"]
     if not asked or mesh.silence <= 0:
         return unknown(_nobody(mesh) if mesh.silence > 0 else "nobody was silent: nothing to show")
+    if mesh.silence <= mesh.ageing:
+        return unknown(
+            f"a silence of {mesh.silence:g} s shows nothing: what was learned ages after {mesh.ageing:g} s"
+        )
     parts, cut = _cut(mesh, asked)
     for pair in asked:
         if not cut & ways_of(pair) and (pair.state != "open" or pair.tries > 1):
@@ -62,12 +66,21 @@ def first_packets(mesh: OverlayMesh) -> Verdict:
     parts += _blind(mesh)
     return conclude(
         parts or [GOOD],
-        f"after {mesh.silence:g} s of silence the first packet of all {count(len(asked), 'way')} between "
-        f"{count(len(mesh.nodes), 'node')} was answered",
-        subject=Subject(path="overlay"),
+        f"after {mesh.silence:g} s of silence{_forgotten(mesh)} the first packet of all "
+        f"{count(len(asked), 'pair')} of node and task between {count(len(mesh.nodes), 'node')} was answered",
+        subject=Subject(service=mesh.service, path="overlay"),
         witnesses=("inside",),
-        numbers={"silence": mesh.silence, "ways": len(asked), "missing": dict(mesh.missing)},
+        numbers={
+            "silence": mesh.silence,
+            "ageing": mesh.ageing,
+            "pairs": len(asked),
+            "missing": dict(mesh.missing),
+        },
     )
+
+
+def _forgotten(mesh: OverlayMesh) -> str:
+    return f" (what was learned is forgotten after {mesh.ageing:g} s)" if mesh.ageing else ""
 
 
 def _nobody(mesh: OverlayMesh) -> str:
@@ -124,8 +137,8 @@ def _late(mesh: OverlayMesh, pair: Pair) -> Part:
         if pair.state == "open"
         else "no packet was answered"
     )
-    told = f"{way}: after {mesh.silence:g} s of silence {fate}"
-    subject = Subject(pair.source, path=way, address=pair.address)
+    told = f"{way}: after {mesh.silence:g} s of silence {fate} by {who(pair)} at {pair.address}"
+    subject = Subject(pair.source, mesh.service, way, pair.replica, address=pair.address)
     remedy = f"on {pair.source} and {pair.target}, {TABLES}: learned entries age, permanent ones must stay"
     return bad(told, Finding("lost-after-silence", subject, told, ("C5", "C7"), remedy))
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.evidence import Balancers, Roster, Traffic
-from harness.inside import witness
+from harness.inside import silence, witness
 from harness.inside.witness import Ask
 from harness.judge import covered, even, tasks_resolve, vip_resolves
+from harness.judge.overlay import first_packets
 from harness.judge.verdict import State, Verdict, worst
 from harness.model import Sample
 from harness.mutants.ground import Ground
@@ -68,6 +69,13 @@ def _secret(ground: Ground, roster: Roster) -> list[Verdict]:
     return _judged(look.traffic, ground.api.roster(), look.balancers)
 
 
+def _quiet(ground: Ground, roster: Roster) -> list[Verdict]:
+    """Every task at its own address, after a silence in which all that was learned is forgotten."""
+    del roster
+    image = ground.settings.images.job
+    return [first_packets(silence.first_packets(ground.swarm, ground.web, ground.network, image, ground.lab))]
+
+
 def _localhost(ground: Ground, roster: Roster) -> list[Verdict]:
     return _judged(witness.look(ground.swarm, ground.web, _how(ground)).traffic, roster)
 
@@ -104,4 +112,5 @@ _ASKED: dict[str, tuple[str, Callable[[Ground, Roster], list[Verdict]]]] = {
     "vip": (INSIDE, _vip),
     "secret": (INSIDE, _secret),
     "localhost": (INSIDE, _localhost),
+    "quiet": (INSIDE, _quiet),
 }

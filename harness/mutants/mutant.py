@@ -46,7 +46,8 @@ class Mutant:
         heal: shell that takes it away, also if it was planted half or not at all.
         wanted: the findings that must name it: exactly these and no other.
         witnesses: who must refute.
-        ask: how the black box asks, if at all: ``plain``, ``large``, ``localhost``, ``vip``, ``secret``.
+        ask: how the black box asks, if at all: ``plain``, ``large``, ``localhost``, ``vip``, ``secret``,
+            ``quiet``.
         settle: seconds between planting and looking.
         by_design: what is measured instead of judged, for modes that are no fault.
         elsewhere: node (a fact) on which it is planted, if not on the chosen one.

@@ -16,7 +16,7 @@ from harness.config import Limits
 from harness.evidence import Load
 from harness.journal import Claim, Saved
 from harness.judge.verdict import State
-from harness.report import latency, overview, timeline
+from harness.report import latency, overview, pairs, timeline
 from harness.report.matrix import matrices
 from harness.report.summary import MARK, headline
 from harness.report.terminal import duration
@@ -56,6 +56,7 @@ def page(saved: Saved, found: Document) -> str:
             unknown=found.grouped(State.UNKNOWN),
             environment=environment,
             matrices=matrices(saved),
+            grids=pairs.grids(saved),
             stories=[(one, _judged(one.claims, saved, found)) for one in stories],
             figures=figures,
             percentiles=latency.percentiles(latencies),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 
 import pytest
 
+from harness import lab as labs
 from harness.evidence import NameWatch, OverlayMesh
-from harness.inside import fresh, pairs, witness
+from harness.inside import fresh, pairs, silence, witness
 from harness.inside.pairs import MESH, SIZES, VANTAGES, PairLook
 from harness.stage import workloads
 from harness.stage.session import Stage
@@ -18,7 +18,6 @@ from harness.swarm.conditions import only
 from harness.swarm.service import ServiceHandle
 
 _LOW, _MORE = 1, 2  # tasks of the service whose name is followed, and how many come and go
-_MARGIN = 2.0  # seconds by which a silence outlasts the ageing
 _PARTS = {"overlay.mesh": MESH, "overlay.sizes": SIZES, "reach.vantages": VANTAGES}
 
 
@@ -72,14 +71,8 @@ def name_watch(stage: Stage, swarm: Swarm, works: Workloads) -> NameWatch:
 
 
 @pytest.fixture(scope="session")
-def quiet(stage: Stage, swarm: Swarm, works: Workloads) -> Callable[[float], OverlayMesh]:
-    """``quiet(ageing)``: be silent for longer than that on every pair of nodes, then a packet from each side.
-
-    Learned forwarding entries age after 300 s unless a lab sets them to less.
-    """
-
-    def be_silent(ageing: float) -> OverlayMesh:
-        with stage.steps(f"silence of {ageing:g} s on every pair"):
-            return pairs.quiet(swarm, works.network, stage.settings.images.job, ageing + _MARGIN)
-
-    return be_silent
+def after_silence(stage: Stage, swarm: Swarm, works: Workloads, whoami: ServiceHandle) -> OverlayMesh:
+    """Silence on every pair of nodes until what was learned is forgotten; then a packet from each."""
+    lab = labs.find() if stage.request.target == "lab" else None
+    with stage.steps("silence on every pair, then a first packet"):
+        return silence.first_packets(swarm, whoami, works.network, stage.settings.images.job, lab)

@@ -88,7 +88,7 @@ def test_a_saved_run_is_judged_again_without_a_swarm(lonely_box: Box, healthy: T
 
 
 def test_one_altered_sample_changes_the_verdict(lonely_box: Box, copy: Path) -> None:
-    """An answer is made somebody else's, for which no busy machine is an excuse: exit 1, the change is told."""
+    """An answer is made somebody else's, which no busy machine excuses: exit 1, and the change is told."""
     journal = copy / "journal.jsonl"
     lines = journal.read_text().splitlines()
     records = [json.loads(line) for line in lines]

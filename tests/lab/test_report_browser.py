@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.report import write_all
+from tests.saved_pairs import pairs_run
 from tests.saved_runs import saved_run
 
 pytestmark = pytest.mark.parametrize("broken", [False, True], ids=["healthy", "broken"])
@@ -71,6 +72,19 @@ def test_the_page_opens_without_a_console_error_and_says_what_verdicts_json_says
         assert len(re.findall(r'<td class="cell\b', table)) == len(verdicts["target"]["nodes"]) * 6
     assert len(re.findall(r'<svg class="main-svg"[^>]*>', seen.stdout)) >= 3
     assert 'data-drawn="3"' in seen.stdout
+    assert "<img" not in seen.stdout
+
+
+def test_what_was_asked_pair_by_pair_is_drawn(tmp_path: Path, broken: bool) -> None:
+    """Four tables without a console error; red where something was lost, and nowhere else."""
+    folder = pairs_run(tmp_path / "reports", broken=broken)
+    write_all(folder)
+
+    seen = browse(folder / "report.html", tmp_path / "profile", "--dump-dom")
+
+    assert [line for line in seen.stderr.splitlines() if ":CONSOLE" in line] == []
+    assert re.findall(r'data-pairs="(\w+)"', seen.stdout) == ["mesh", "sizes", "vantages", "mesh"]
+    assert ('class="pair lost"' in seen.stdout) == broken
     assert "<img" not in seen.stdout
 
 

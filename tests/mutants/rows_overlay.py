@@ -85,12 +85,25 @@ MUTANTS = (
         ask="large",
     ),
     Mutant(
-        "C5",
+        "C5a",
         "C5",
         "a forwarding entry is gone",
         f"{_FDB} del $(mac $REMOTE_APP) dev vxlan0 dst $PEER self",
         _RIGHT,
         (Wanted("missing-fdb-entry", "OV", "web", "REMOTE_APP"),),
+        _IN,
+        "quiet",
+    ),
+    Mutant(
+        "C5b",
+        "C5",
+        "a forwarding entry is a learned one: traffic keeps it alive, silence kills it",
+        f"""{_FDB} del $(mac $REMOTE_APP) dev vxlan0 dst $PEER self
+        {_FDB} add $(mac $REMOTE_APP) dev vxlan0 dst $PEER self dynamic""",
+        f"gone {_FDB} del $(mac $REMOTE_APP) dev vxlan0 dst $PEER self; {_RIGHT}",
+        (Wanted("missing-fdb-entry", "OV", "web", "REMOTE_APP"),),
+        _IN,
+        "quiet",
     ),
     Mutant(
         "C6a",

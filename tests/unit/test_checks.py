@@ -9,8 +9,9 @@ from harness.errors import RequestError
 
 
 def test_a_profile_contains_those_before_it() -> None:
-    """Release verifies all that smoke verifies."""
+    """Release verifies all that smoke verifies, and full all that release does."""
     assert set(checks.of_profile("smoke")) < set(checks.of_profile("release"))
+    assert set(checks.of_profile("release")) < set(checks.of_profile("full"))
 
 
 def test_ids_are_unique() -> None:

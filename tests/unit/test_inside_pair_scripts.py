@@ -12,6 +12,8 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -19,7 +21,7 @@ import pytest
 from harness import shell
 from harness.inside import bundle, outside
 from harness.inside.frames import assemble
-from harness.inside.scripts import dns, fresh, pairs, quiet, sizes, vantages, wire
+from harness.inside.scripts import dns, fresh, pairs, pings, quiet, sizes, vantages, wire
 from harness.inside.witness import Ask
 
 
@@ -184,6 +186,28 @@ def test_the_lower_address_speaks_first_and_the_other_a_silence_later() -> None:
     assert quiet.turn("10.0.1.9", "10.0.1.10", {}, 8.0, 1.0) == 9.0
     assert quiet.turn("10.0.1.10", "10.0.1.9", {"10.0.1.9": 9.5}, 8.0, 1.0) == 17.5
     assert quiet.turn("10.0.1.10", "10.0.1.9", {}, 8.0, 1.0) > 17.0
+
+
+def test_tasks_are_asked_when_the_silence_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three packets at most, far enough apart to tell whose answer it is; nobody to ask is told as well."""
+    told: list[object] = []
+    asked: list[tuple[object, ...]] = []
+
+    def ping(*how: object) -> list[list[object]]:
+        asked.append((*how, wire.now()))
+        return [["a", True]]
+
+    monkeypatch.setattr(pings, "ping", ping)
+    line = cast("wire.Wire", SimpleNamespace(rows=lambda *row: told.append(row)))
+    due = wire.now() + 0.2
+
+    quiet.echoes(line, ["10.0.1.5"], due)
+    quiet.echoes(line, [], due)
+
+    ((addresses, patience, every, at),) = asked
+    assert (addresses, patience, every) == (["10.0.1.5"], 4.5, 1.5)
+    assert float(str(at)) >= due
+    assert told == [("icmp", [["a", True]]), ("icmp", [])]
 
 
 def test_who_speaks_counts_the_packets_it_took() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from harness.errors import RequestError
 from harness.evidence import NameView, Way
-from harness.inside import fresh, pairs
+from harness.inside import fresh, pairs, silence
 from harness.inside.pairs import MESH, one_each
 from harness.inside.runner import Job, run_job
 from harness.inside.witness import Ask
@@ -20,6 +20,7 @@ from harness.journal import Journal, load
 from harness.judge.overlay import mesh_open
 from harness.judge.verdict import State
 from harness.model import Attachment, Network, Replica
+from tests.ageing_lab import Ageing
 from tests.inside_bench import FakeClock, FakeSwarm, lines, node
 
 NETWORK = Network("net", "h-net", "overlay", "swarm")
@@ -92,19 +93,43 @@ def test_sizes_are_tried_with_one_task_of_every_node() -> None:
 
 
 def test_the_quiet_job_is_given_its_silence(swarm: FakeSwarm) -> None:
-    """Two silences and a start fit into its bound."""
+    """What is learned ages after 300 s where nobody set it; two silences and a start fit into its bound."""
     swarm.log["m"] = lines(
         "m",
+        {"kind": "icmp", "rows": [["10.0.1.6", True, 1, 1.0]]},
         {"kind": "self", "address": "10.0.1.100", "heard": [["10.0.1.101", "udp"]]},
         {"kind": "mesh", "rows": [["10.0.1.101", "w", "udp", "open", "", 2]]},
     )
 
-    seen = pairs.quiet(swarm, NETWORK, "i", silence=8.0)
+    seen = silence.first_packets(swarm, service(M1, W1), NETWORK, "i", None)
 
     args = json.loads(swarm.specs[0].env["HARNESS_ARGS"])
-    assert (args["silence"], args["bound"]) == (8.0, 46.0)
-    assert seen.silence == 8.0
-    assert [(one.source, one.target, one.state, one.tries) for one in seen.pairs] == [("m", "w", "open", 2)]
+    assert (args["silence"], args["bound"]) == (302.0, 634.0)
+    assert args["tasks"] == [["10.0.1.5", "m"], ["10.0.1.6", "w"]]
+    assert (seen.silence, seen.ageing) == (302.0, 300.0)
+    assert [(one.source, one.target, one.protocol, one.state, one.tries) for one in seen.pairs] == [
+        ("m", "w", "icmp", "open", 1),
+        ("w", "m", "icmp", "skipped", 0),
+        ("m", "w", "udp", "open", 2),
+    ]
+
+
+def test_on_a_lab_the_silence_is_short_once_the_ageing_is(swarm: FakeSwarm) -> None:
+    """It is set when every task is there, and put back; a job that never is ready shows nothing."""
+    lab = Ageing({"m": {"vxlan0": "300"}, "w": {"vxlan0": "300"}})
+    for name, own in (("m", "10.0.1.100"), ("w", "10.0.1.101")):
+        swarm.log[name] = lines(
+            name, {"kind": "ready", "address": own}, {"kind": "self", "address": own, "heard": []}
+        )
+
+    short = silence.first_packets(swarm, service(M1, W1), NETWORK, "i", lab.lab)
+    assert lab.seen == {"2", "300"}
+    swarm.log["w"] = swarm.log["m"] = []
+    never = silence.first_packets(swarm, service(M1, W1), NETWORK, "i", lab.lab)
+
+    assert (short.silence, short.ageing) == (12.0, 2.0)
+    assert (never.silence, never.ageing) == (12.0, 300.0)
+    assert {seconds for devices in lab.nodes.values() for seconds in devices.values()} == {"300"}
 
 
 def test_of_works_side_by_side_the_failure_comes_out() -> None:

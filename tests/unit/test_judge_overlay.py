@@ -178,6 +178,31 @@ def test_after_a_silence_the_first_packet_must_arrive() -> None:
     assert "packet 2 was the first" in lost.sentence
 
 
+def test_a_silence_must_outlast_what_was_learned() -> None:
+    """Otherwise a learned entry may have carried it: nothing is shown, not even by a lost packet."""
+    seen = dataclasses.replace(quiet({(W1, M): 2}), ageing=300.0)
+
+    assert first_packets(seen).state is State.UNKNOWN
+    assert "ages after 300 s" in first_packets(seen).sentence
+    assert "forgotten after 2 s" in first_packets(dataclasses.replace(quiet({}), ageing=2.0)).sentence
+
+
+def test_the_task_whose_entry_is_gone_is_named() -> None:
+    """C5: the other task there is reached, and so is our own."""
+    address, task, node = TASKS[0]
+    asked = (
+        Pair(W1, node, address, task, "icmp", "silent", 3),
+        Pair(W1, node, "10.0.1.13", "t", "icmp", "open"),
+    )
+    seen = quiet({})
+
+    verdict = first_packets(dataclasses.replace(seen, pairs=(*seen.pairs, *asked)))
+
+    (found,) = verdict.findings
+    assert (found.subject.node, found.subject.replica, found.subject.address) == (W1, task, address)
+    assert f"no packet was answered by task {task} on {node} at {address}" in verdict.sentence
+
+
 def test_a_cut_way_is_no_matter_of_silence() -> None:
     """It is named as what it is; and without silence nothing is shown."""
     cut = first_packets(quiet({}, frozenset({(W1, M)})))

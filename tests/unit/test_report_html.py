@@ -24,6 +24,7 @@ from harness.report.matrix import matrices, matrix
 from harness.report.overview import overview
 from harness.report.timeline import bars, segments, stories
 from harness.report.verdicts import document
+from tests.saved_pairs import pairs_run
 from tests.saved_runs import HOSTILE, NODES, ScriptedClock, saved_run
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -145,6 +146,24 @@ def test_an_empty_journal_gives_a_page_that_says_so(tmp_path: Path) -> None:
     assert "nothing was verified" in page
     assert 'data-verdict="unknown"' in page
     assert "Plotly" not in page
+
+
+def test_a_run_that_asked_no_pairs_has_no_empty_tables_of_them(page: str) -> None:
+    """The section is there where its evidence is, right after who answered whom."""
+    assert "data-pairs" not in page
+    assert 'id="pairs"' not in page
+
+
+def test_what_was_asked_pair_by_pair_stands_before_the_faults(tmp_path: Path) -> None:
+    """And the page stays whole."""
+    page = drawn(pairs_run(tmp_path))
+
+    found = re.findall(r'<section id="([a-z-]+)"', page)
+    assert found[found.index("pairs") - 1 : found.index("pairs") + 2] == ["spread", "pairs", "faults"]
+    read = Reader(page)
+    assert (read.crossed, read.open) == ([], [])
+    assert 'class="pair ok"' in page
+    assert 'class="pair lost"' not in page
 
 
 def test_a_run_without_traffic_has_a_page(tmp_path: Path) -> None:

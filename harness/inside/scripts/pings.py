@@ -11,8 +11,13 @@ from harness.inside.scripts.datapath import echo_of, echo_request
 _EVERY = 0.3  # seconds between rounds
 
 
-def ping(addresses: list[str], patience: float) -> list[list[object]]:
+def ping(addresses: list[str], patience: float, every: float = _EVERY) -> list[list[object]]:
     """Ask each address until it has answered, or ``patience`` (seconds) is over.
+
+    Args:
+        addresses: who is asked.
+        patience: seconds for all of it.
+        every: seconds between two packets to the same address.
 
     Returns:
         Rows of address, whether it answered, rounds until then, milliseconds of the last round.
@@ -37,7 +42,7 @@ def ping(addresses: list[str], patience: float) -> list[list[object]]:
                     OSError
                 ):  # a full queue or a missing route costs this packet; the next round asks again
                     continue
-            while left and time.monotonic() < min(until, began + _EVERY):
+            while left and time.monotonic() < min(until, began + every):
                 if poll.poll(20):
                     told = echo_of(link.recv(256))
                     if told and told[1] and told[0] in left:

@@ -3,8 +3,12 @@
 Forwarding entries that were learned from traffic keep a pair alive while it talks; only the first packet
 after a silence that outlasts their ageing shows that the permanent entry is gone (moby/moby#52661).
 
-Arguments (JSON): ``job``: name of this job's own service; ``nodes``: how many tasks it has; ``silence``:
-seconds, longer than the ageing time; ``bound``: seconds for all of it.
+Tasks of a service, which only answer, are asked after the first silence; our own tasks, whose entries are as
+new as the job, speak to each other in turn.
+
+Arguments (JSON): ``job``: name of this job's own service; ``nodes``: how many tasks it has; ``tasks``: rows
+of address and node of the service's tasks; ``silence``: seconds, longer than the ageing time; ``bound``:
+seconds for all of it.
 """
 
 from __future__ import annotations
@@ -15,7 +19,8 @@ import threading
 import time
 from typing import Any
 
-from harness.inside.scripts import dns
+from harness.inside.scripts import dns, pings
+from harness.inside.scripts.host import guarded
 from harness.inside.scripts.overlay import ECHO_PORT, echo, is_own
 from harness.inside.scripts.wire import Wire, arguments, now
 
@@ -73,6 +78,12 @@ def meet(job: str, nodes: int, until: float) -> tuple[str, list[str]]:
         time.sleep(0.1)
 
 
+def echoes(wire: Wire, addresses: list[str], due: float) -> None:
+    """ICMP to tasks of the service when it is ``due`` (seconds since the script began), and tell."""
+    time.sleep(max(0.0, due - now()))
+    wire.rows("icmp", pings.ping(addresses, _TRIES * _ANSWER, _ANSWER) if addresses else [])
+
+
 def main() -> None:
     """Be silent, speak in turn, and tell; stay until every peer has had its turn."""
     wire = Wire.from_environment()
@@ -82,6 +93,9 @@ def main() -> None:
     silence, bound = float(args["silence"]), float(args["bound"])
     own, peers = meet(str(args["job"]), int(args["nodes"]), min(_MEET, bound))
     met = now()
+    wire.send("ready", address=own)  # whoever shortens the ageing does it now: every node has its devices
+    others = [str(address) for address, node in args["tasks"] if node != wire.node]
+    asking = guarded(wire, "icmp", lambda: echoes(wire, others, met + silence))
     rows: list[list[object]] = []
     left = set(peers) if own else set()
     while left and now() < bound - 1.0:
@@ -92,6 +106,7 @@ def main() -> None:
         time.sleep(0.05)
     while not set(peers) <= set(ears.heard) and now() < min(bound - 0.5, met + 2 * silence + 2 * _GRACE):
         time.sleep(0.1)
+    asking.join(max(0.0, bound - now()))
     wire.send("self", address=own, heard=[[peer, "udp"] for peer in sorted(ears.heard)][:200])
     wire.rows("mesh", rows)
     wire.close()
