@@ -115,6 +115,7 @@ def _hidden(mesh: OverlayMesh, pairs: list[Pair]) -> Part:
 
 
 def who(pair: Pair) -> str:
+    """The task that was asked, or our own on that node."""
     return f"task {pair.replica[:12]} on {pair.target}" if pair.replica else f"our own task on {pair.target}"
 
 
