@@ -8,12 +8,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.evidence.mesh import Truth
+from harness.judge.verdict import Finding
 from harness.mesh.audit import audit
 from harness.mesh.expected import expect
 from harness.mesh.findings import Audit
 from harness.mesh.kernel import Kernel, Namespace
 from tests.mesh_kernels import kernel_of
 from tests.mesh_spec import API, NODES, WEB, Spec, node, truth
+
+
+def found(one: Finding) -> tuple[str, str, str, str, str]:
+    """Name, node, namespace, service and address of a finding."""
+    return one.name, one.subject.node, one.subject.namespace, one.subject.service, one.subject.address
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,16 +37,7 @@ class World:
 
     def found(self, **options: Any) -> list[tuple[str, str, str, str, str]]:
         """Name, node, namespace, service and address of every finding."""
-        return [
-            (
-                one.name,
-                one.subject.node,
-                one.subject.namespace,
-                one.subject.service,
-                one.subject.address,
-            )
-            for one in self.audit(**options).findings
-        ]
+        return [found(one) for one in self.audit(**options).findings]
 
     def on(self, hostname: str, namespace: str, change: Callable[[Namespace], Namespace]) -> World:
         """The world with one namespace changed."""

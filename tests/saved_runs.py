@@ -66,13 +66,13 @@ class Script:
     Attributes:
         broken: swarm-worker1 misses a replica, and heals from a node loss 14 s late.
         hostile: answers hold HTML.
-        rate: requests/s per entry node of steady traffic.
+        rate: requests/s per entry node of steady traffic: half of what a real run sends.
     """
 
     folder: Path
     broken: bool = False
     hostile: bool = False
-    rate: float = 50.0
+    rate: float = 25.0
     clock: ScriptedClock = dataclasses.field(default_factory=ScriptedClock)
 
     def write(self) -> Path:

@@ -189,7 +189,7 @@ def test_trouble_of_the_script_makes_its_node_incomplete() -> None:
     assert missing == (("n", "not done in time"),)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(st.lists(st.dictionaries(st.sampled_from(["ns", "what", "pieces", "trouble", "rows", "wall"]), JSON)))
 def test_no_answer_raises(records: list[dict[str, Any]]) -> None:
     """Whatever a node tells, there is evidence that a journal can hold."""

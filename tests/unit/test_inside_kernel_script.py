@@ -144,7 +144,7 @@ def test_a_file_that_is_no_namespace_is_told_with_trouble(node: Path) -> None:
 
 
 def test_a_file_that_a_crash_left_over_is_no_namespace(node: Path) -> None:
-    """After a loss of power the files of old sandboxes may be there, and nothing is behind them."""
+    """After a loss of power an engine makes files for its old sandboxes, with nothing behind them."""
     (node / "lb_leftover").touch()
     os.utime(node / "lb_leftover", (0, 0))
 

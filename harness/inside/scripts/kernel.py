@@ -64,7 +64,7 @@ def spaces(wire: Wire, folder: str, devs: dict[str, str]) -> list[str]:
                 continue  # the host's own, by another name
             if found.st_dev != home.st_dev:
                 if began - found.st_mtime > _YOUNG:
-                    continue  # a file that a crash left over: its namespace is gone
+                    continue  # after a reboot an engine makes files for its old sandboxes, for a minute
                 raise OSError("none is mounted there: it is younger than this job")  # noqa: TRY301  told below
             tables.inside(path, functools.partial(look, teller, devs))
         except (OSError, ValueError, ImportError) as error:
