@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -115,12 +117,14 @@ def _pass_on(stream: str, data: bytes) -> None:
 def shell_command(
     node: Annotated[str | None, typer.Argument(help="A node's host name; none: the lab's network.")] = None,
 ) -> int:
-    """Open a shell as root on NODE, or in the lab's network."""
+    """Open a shell as root on NODE, or in the lab's network; ends with the shell's exit code."""
     found = lab.require()
     if node is None:
         enter.enter([os.environ.get("SHELL", "/bin/sh")])
     where = found.where.node(found.node(node).hostname)
-    return channel.interact(where, node, ["script", "-q", "-c", "bash -l", "/dev/null"])
+    size, kind = shutil.get_terminal_size(), shlex.quote(os.environ.get("TERM", "dumb"))
+    begin = f"stty rows {size.lines} cols {size.columns}; TERM={kind} exec bash -l"
+    return channel.interact(where, node, ["script", "-qec", begin, "/dev/null"])
 
 
 @app.command("power-off")

@@ -6,8 +6,11 @@ import concurrent.futures
 import hashlib
 import json
 import os
+import pty
+import select
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -198,6 +201,23 @@ def test_the_command_line_passes_exit_codes_through(running: UmlLab) -> None:
     assert harness_command("lab", "exec", WORKER, "--", "sh", "-c", "exit 9").returncode == 9
     done = harness_command("lab", "exec", "--", "ip", "-brief", "address", "show", "lab")
     assert (done.returncode, "192.168.200.1/24" in done.stdout) == (0, True)
+
+
+def test_a_shell_on_a_node_has_our_terminal(running: UmlLab) -> None:
+    """Its size, its keys (Ctrl-C stops what runs there, not us), and the shell's own exit code."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (33, 101))
+    words = [sys.executable, "-m", "harness", "lab", "shell", WORKER]
+    with subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs) as shell:
+        os.close(theirs)
+        seen = b""
+        for expected, typed in ((b"#", b"stty size; sleep 60\n"), (b"33 101", b"\x03"), (b"^C", b"exit 3\n")):
+            while expected not in seen:
+                assert select.select([ours], [], [], 20)[0], seen
+                seen += os.read(ours, 4096)
+            os.write(ours, typed)
+        assert shell.wait(20) == 3
+    os.close(ours)
 
 
 def test_the_lab_works_the_same_from_within_its_network(running: UmlLab) -> None:
