@@ -15,7 +15,9 @@ from harness.judge.verdict import Finding
 from harness.mesh import (
     audit_addresses,
     audit_balancer,
+    audit_gossip,
     audit_host,
+    audit_inspected,
     audit_networks,
     audit_node,
     audit_overlay,
@@ -106,6 +108,8 @@ def audit(
     for name, kernel in scene.kernels.items():
         natives.audit(kernel, expected, tables or {}, notes[name])
         auditor_of(kernel, (tables or {}).get((name, ""), ())).audit(kernel, scene, notes[name])
+        audit_gossip.audit(kernel, scene, notes[name])
+        audit_inspected.audit(kernel, scene, notes[name])
     audit_addresses.audit(scene, notes)
     notes[""] = Notes("")  # of the swarm as a whole
     audit_networks.exhausted(scene, notes[""])
@@ -126,6 +130,7 @@ def audit(
         tuple(_cells(scene, findings, unknowns)),
         {**counted, "nodes": len(scene.kernels), "services": len(expected.services)},
         every,
+        tuple(remark for one in notes.values() for remark in one.remarks),
     )
 
 

@@ -43,6 +43,7 @@ class Audit:
         cells: (service, hostname, state), services by name.
         counted: how many rows of each kind were compared: ``rules``, ``marks``, ``backends``...
         skipped: (hostname, reason) of nodes that take no tasks.
+        remarks: (hostname, text) of what is worth to know and decides nothing.
     """
 
     findings: tuple[Finding, ...]
@@ -50,6 +51,7 @@ class Audit:
     cells: tuple[tuple[str, str, Cell], ...]
     counted: Mapping[str, int]
     skipped: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[tuple[str, str], ...] = ()
 
 
 class Notes:
@@ -60,6 +62,7 @@ class Notes:
         self.findings: list[Finding] = []
         self.unknowns: dict[tuple[str, str, str], None] = {}
         self.counted: Counter[str] = Counter()
+        self.remarks: list[tuple[str, str]] = []
 
     def find(
         self,
@@ -108,6 +111,10 @@ class Notes:
     def unknown(self, space: Namespace | str, why: str) -> None:
         """Something could not be told."""
         self.unknowns[self.node, title(space), why] = None
+
+    def remark(self, text: str) -> None:
+        """Something worth to know that decides nothing."""
+        self.remarks.append((self.node, text))
 
     def readable(self, space: Namespace, *parts: str) -> bool:
         """Whether all these parts of a namespace were read; those that were not are told."""

@@ -9,10 +9,13 @@ from collections.abc import Iterator, Sequence
 
 from harness.evidence import KernelLook, Truth
 from harness.inside import kernel
+from harness.inside.allowed import Inspection
 from harness.inside.runner import JobSwarm
 from harness.judge.verdict import Verdict
 from harness.mesh import explain
+from harness.mesh.audit_inspected import GOSSIP_PORT, MANAGER_PORT
 from harness.mesh.findings import Audit
+from harness.mesh.symptoms import RECENT, TEXTS
 from harness.mesh.verdict import Held, held, tables_agree
 from harness.swarm import truth
 
@@ -43,12 +46,20 @@ class Taken:
             yield node, explain.walk(service, node, self._held.scene, self._held.audit)
 
 
-def take(swarm: JobSwarm, image: str, *, stop: threading.Event | None = None) -> Taken:
+def _inspection(truth: Truth) -> Inspection:
+    networks = tuple(one.id for one in truth.networks if one.driver == "overlay" and one.scope == "swarm")
+    swarm = (("tcp", GOSSIP_PORT), ("udp", GOSSIP_PORT), ("tcp", MANAGER_PORT))
+    ports = {(port.protocol, port.published) for service in truth.services for port in service.ports}
+    return Inspection(networks, (*swarm, *sorted(ports - set(swarm))), TEXTS, RECENT)
+
+
+def take(swarm: JobSwarm, image: str, *, inspect: bool = False, stop: threading.Event | None = None) -> Taken:
     """Read everything; all of it is in the journal.
 
     Args:
         swarm: whose nodes are asked.
         image: of the job that reads on every node.
+        inspect: whether ``node-inspect`` is allowed: ask each node's engine and processes, too.
         stop: set by another thread, it ends the job early.
 
     Raises:
@@ -57,5 +68,5 @@ def take(swarm: JobSwarm, image: str, *, stop: threading.Event | None = None) ->
         Interrupted: ``stop`` was set.
     """
     before = truth.read(swarm.engine, swarm.journal)
-    look = kernel.look(swarm, image, stop=stop)
+    look = kernel.look(swarm, image, inspect=_inspection(before) if inspect else None, stop=stop)
     return Taken(look, before, truth.read(swarm.engine, swarm.journal))

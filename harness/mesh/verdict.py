@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from harness.evidence.mesh import KernelLook, Truth
+from harness.inside.allowed import NODE_INSPECT
 from harness.judge.verdict import Subject, Verdict, judge
 from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed
 from harness.mesh.audit import audit, scene_of
@@ -23,6 +24,17 @@ _TOLD = (
     ("fdb entries", "forwarding entry"),
     ("neighbours", "neighbour"),
 )
+_DEEPER = (
+    ("gossip rows", "row of gossip"),
+    ("gossip peers", "peer"),
+    ("containers", "container"),
+    ("listeners", "listener"),
+    ("certificates", "certificate"),
+)
+_NOT_ASKED = (
+    "without --allow node-inspect nobody looked at gossip's own tables, orphan containers, owners of "
+    "listeners, certificates and dockerd's logs"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +49,8 @@ def held(look: KernelLook, before: Truth, after: Truth) -> Held:
     """Compare what was read with what the manager said before and after."""
     expected, read = expect(before, after, look.clocks, look.read), kernels(look)
     result = audit(read, expected, missing=look.missing, skipped=look.skipped, tables=native_tables(look))
+    if NODE_INSPECT not in look.allowed:
+        result = dataclasses.replace(result, remarks=(("", _NOT_ASKED), *result.remarks))
     return Held(scene_of(read, expected, look.missing), result)
 
 
@@ -107,6 +121,7 @@ def _parts(result: Audit, services: frozenset[str]) -> Iterable[Part]:
 
 def _good(result: Audit, services: int) -> str:
     told = [count(result.counted.get(name, 0), noun) for name, noun in _TOLD]
+    told += [count(result.counted[name], noun) for name, noun in _DEEPER if result.counted.get(name)]
     skipped = (
         f"; {listed([f'{node} skipped: {why}' for node, why in result.skipped])}" if result.skipped else ""
     )

@@ -71,6 +71,13 @@ class Left(_Part):
     why: str
 
 
+class Remark(_Part):
+    """Something worth to know that decides nothing; without a node it is about the whole audit."""
+
+    node: str
+    text: str
+
+
 class AuditDocument(_Part):
     """The result of ``harness audit``; its keys are an interface with a version."""
 
@@ -84,6 +91,7 @@ class AuditDocument(_Part):
     findings: tuple[Found, ...] = ()
     unknowns: tuple[Untold, ...] = ()
     skipped: tuple[Left, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     numbers: dict[str, Any] = Field(default_factory=dict)
 
     def json_text(self) -> str:
@@ -103,6 +111,7 @@ def document(run: str, target: str, seconds: float, verdict: Verdict, audit: Aud
         findings=tuple(_found(one) for one in verdict.findings),
         unknowns=tuple(Untold(node=node, namespace=place, why=why) for node, place, why in audit.unknowns),
         skipped=tuple(Left(node=node, why=why) for node, why in audit.skipped),
+        remarks=tuple(Remark(node=node, text=text) for node, text in audit.remarks),
         numbers=dict(verdict.numbers),
     )
 
@@ -147,6 +156,9 @@ def show(found: AuditDocument, console: Console) -> None:
         console.print(Text(harmless(f"{MARK[State.UNKNOWN]} {where}: {gap.why}"), style=STYLE[State.UNKNOWN]))
     for left in found.skipped:
         console.print(Text(harmless(f"- {left.node} skipped: {left.why}"), style="dim"))
+    for remark in found.remarks:
+        told = ": ".join(part for part in (remark.node, remark.text) if part)
+        console.print(Text(harmless(f"- {told}"), style="dim"))
 
 
 def show_walk(node: str, steps: Iterable[Step], console: Console) -> None:

@@ -1,7 +1,8 @@
 """The kernel job: what the host's network and every namespace of the engine hold, as the node prints it.
 
 Arguments (JSON): ``peers``: rows of hostname and address; ``data_port``; ``bound``: seconds for all of it;
-``prove``: whether the kernel is to show what it can do (see :mod:`harness.inside.scripts.proof`).
+``prove``: whether the kernel is to show what it can do (see :mod:`harness.inside.scripts.proof`);
+``inspect``: what to ask the node's engine and processes for (see ``inspection`` beside this).
 Records: ``clock`` (``wall``: the node's calendar), ``dump`` (``ns``, ``what``, ``trouble``, and the text as
 numbered pieces in ``rows``, of which there are ``pieces``), ``namespaces`` (all that were found).
 """
@@ -229,7 +230,16 @@ def report(wire: Wire, args: dict[str, Any], *, folder: str = tables.FOLDER) -> 
         parts["proof"] = lambda: proof.prove(run)
     told, troubles = facts.gather(parts)
     own.tell("facts", json.dumps(told, separators=(",", ":")), "; ".join(troubles))
+    _inspect(own, args, wire.task)
     wire.rows("namespaces", seen)
+
+
+def _inspect(own: Teller, args: dict[str, Any], task: str) -> None:
+    if args.get("inspect"):
+        from harness.inside.scripts import inspection  # noqa: PLC0415  only where it is allowed
+
+        for what, work in inspection.parts(args["inspect"], task).items():
+            own.attempt(what, work)
 
 
 def main() -> None:
