@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from harness.mesh.inspected import Certificate, Container, GossipRow, GossipView, Inspected, Listener
 from harness.model import Attachment
@@ -110,7 +111,8 @@ def inspected_world(*specs: Spec) -> World:
     asked = specs or (WEB, API)
     found = world(*specs).told(roots=ROOTS, nodes=tuple(node(one, updated=WALL - 3600.0) for one in NODES))
     for name in NODES:
-        found = inspected(found, name, lambda _, name=name: inspected_of(name, *asked))  # type: ignore[misc]
+        told = inspected_of(name, *asked)
+        found = found.with_kernel(dataclasses.replace(found.kernels[name], inspected=told))
     return found
 
 
@@ -172,14 +174,14 @@ def listening(*listeners: Listener) -> Change:
     )
 
 
-def certified(**changed: object) -> Change:
+def certified(**changed: Any) -> Change:
     """With another certificate."""
 
     def change(told: Inspected) -> Inspected:
         assert told.certificate is not None
         return dataclasses.replace(
             told,
-            certificate=dataclasses.replace(told.certificate, **changed),  # type: ignore[arg-type]  a field's name
+            certificate=dataclasses.replace(told.certificate, **changed),
         )
 
     return change

@@ -1,8 +1,9 @@
-"""What engines and processes tell against the manager's word: exact findings, silence on what is on its way."""
+"""Engines and processes against the manager's word: exact findings, silence on what is on its way."""
 
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -113,7 +114,7 @@ def test_a_row_that_is_left_over_is_the_cause_of_the_real_server() -> None:
 
 
 def test_what_is_on_its_way_is_no_finding() -> None:
-    """A starting task without a row, an ending one with it, a service that is updated, a container made since."""
+    """A starting task without a row, a service that is updated, a container made since."""
     moving = dataclasses.replace(WEB, changed={0: {"state": "starting"}, 1: {"desired": "shutdown"}})
     starting = inspected(inspected_world(moving), W1, no_row(APP.id, WEB0))
     updated = dataclasses.replace(WEB, update="updating")
@@ -222,8 +223,8 @@ def unread(part: str) -> Inspected:
     """All of a node but a part."""
     healthy = inspected_world().kernels[W1].inspected
     assert healthy is not None
-    empty: object = None if part == "certificate" else ()
-    return dataclasses.replace(healthy, **{part: empty}, unread=((part, "refused"),))  # type: ignore[arg-type]  a field
+    without: dict[str, Any] = {part: None if part == "certificate" else ()}
+    return dataclasses.replace(healthy, **without, unread=((part, "refused"),))
 
 
 def test_a_log_that_was_not_read_is_a_remark() -> None:
