@@ -30,13 +30,13 @@ INSPECTED: dict[str, Entry] = {
         f"restart dockerd on the node that tells it; otherwise {FORCE}",
     ),
     "orphan-container": Entry(
-        "a running container of a task that is gone",
+        "an orphan container",
         ("G7",),
         "the node was away when the task was removed, or dockerd was killed in between (moby#42723)",
         "docker rm -f it on the node",
     ),
     "foreign-listener": Entry(
-        "a port of the swarm's that another process listens on",
+        "a foreign listener on a port",
         ("A9",),
         "the process had the port before the engine published it: its remote clients are sent to the service "
         "(moby#39089), or it keeps the engine from its own port",

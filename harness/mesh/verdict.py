@@ -25,8 +25,8 @@ _TOLD = (
     ("neighbours", "neighbour"),
 )
 _DEEPER = (
-    ("gossip rows", "row of gossip"),
-    ("gossip peers", "peer"),
+    ("gossip rows", "gossip row"),
+    ("gossip peers", "gossip peer"),
     ("containers", "container"),
     ("listeners", "listener"),
     ("certificates", "certificate"),
