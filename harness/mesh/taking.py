@@ -46,7 +46,8 @@ class Taken:
             yield node, explain.walk(service, node, self._held.scene, self._held.audit)
 
 
-def _inspection(truth: Truth) -> Inspection:
+def inspection(truth: Truth) -> Inspection:
+    """What nodes are asked for of a swarm where ``node-inspect`` is allowed."""
     networks = tuple(one.id for one in truth.networks if one.driver == "overlay" and one.scope == "swarm")
     swarm = (("tcp", GOSSIP_PORT), ("udp", GOSSIP_PORT), ("tcp", MANAGER_PORT))
     ports = {(port.protocol, port.published) for service in truth.services for port in service.ports}
@@ -68,5 +69,5 @@ def take(swarm: JobSwarm, image: str, *, inspect: bool = False, stop: threading.
         Interrupted: ``stop`` was set.
     """
     before = truth.read(swarm.engine, swarm.journal)
-    look = kernel.look(swarm, image, inspect=_inspection(before) if inspect else None, stop=stop)
+    look = kernel.look(swarm, image, inspect=inspection(before) if inspect else None, stop=stop)
     return Taken(look, before, truth.read(swarm.engine, swarm.journal))

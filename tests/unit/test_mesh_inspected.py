@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from harness.mesh import taking
 from harness.mesh.inspected import GossipRow, Inspected, Listener
 from harness.mesh.kernel import MarkService
 from harness.model import Port
@@ -27,7 +28,7 @@ from tests.mesh_inspected import (
     no_row,
 )
 from tests.mesh_mutant import LB, SBOX, VIP, both, rows
-from tests.mesh_spec import ADDRESSES, APP, INGRESS, MANAGER, NODES, W1, W2, WALL, WEB, node, task
+from tests.mesh_spec import ADDRESSES, APP, INGRESS, MANAGER, NETWORKS, NODES, W1, W2, WALL, WEB, node, task
 from tests.mesh_swarm import World, world
 
 IDS = [f"{number}-{mutant.name}" for number, mutant in enumerate(INSPECT_MUTANTS)]
@@ -250,3 +251,15 @@ def test_the_names_of_global_tasks_tell_their_task_too() -> None:
     """They hold the node's id where others hold a slot."""
     assert GossipRow("web", "web.nodeid.taskid", "10.0.9.9").task == "taskid"
     assert GossipRow("web", named(WEB, 0), WEB0).task == "task-web-0"
+
+
+def test_nodes_are_asked_for_the_swarms_ports_and_every_published_one() -> None:
+    """Of overlay networks alone: no node's gossip knows of others."""
+    told = inspected_world().before
+    local = dataclasses.replace(APP, id="bridge", driver="bridge", scope="local")
+
+    wanted = taking.inspection(dataclasses.replace(told, networks=(*told.networks, local)))
+
+    assert wanted.networks == tuple(one.id for one in NETWORKS)
+    assert wanted.ports == (("tcp", 7946), ("udp", 7946), ("tcp", 2377), ("tcp", 8080))
+    assert all(words and all(words) for words in wanted.texts)
