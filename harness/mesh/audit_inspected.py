@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 
 from harness.mesh import symptoms
 from harness.mesh.certificates import certificates
@@ -32,7 +33,7 @@ def audit(kernel: Kernel, scene: Scene, notes: Notes) -> None:
     _listeners(kernel, told, scene.expected, notes)
     node = scene.expected.node(kernel.node)
     if node is not None:
-        _certificate(told, node, scene.expected, notes)
+        _certificate(told, node, scene, notes)
     notes.findings = [symptoms.backed(one, told) for one in notes.findings]
     for text in symptoms.remarks(told):
         notes.remark(text)
@@ -118,7 +119,8 @@ def _ephemeral(kernel: Kernel) -> tuple[int, int]:
     return (numbers[0], numbers[1]) if len(numbers) > 1 else (32768, 60999)
 
 
-def _certificate(told: Inspected, node: Node, expected: Expected, notes: Notes) -> None:
+def _certificate(told: Inspected, node: Node, scene: Scene, notes: Notes) -> None:
+    expected = scene.expected
     own = told.certificate
     if told.why(CERTIFICATE) or own is None:
         notes.unknown(HOST, f"the node's certificate could not be read: {told.why(CERTIFICATE)}")
@@ -133,7 +135,7 @@ def _certificate(told: Inspected, node: Node, expected: Expected, notes: Notes) 
             seen=f"{'it ended' if left < 0 else 'it ends'} {_date(own.ends)}",
             command="docker swarm ca --help; docker info; journalctl -u docker",
         )
-    wrong = [*_wrong(own, node, expected, notes)]
+    wrong = [*_wrong(own, node, expected), *_signer(own, scene, notes)]
     if wrong:
         notes.find(
             "wrong-certificate",
@@ -144,22 +146,26 @@ def _certificate(told: Inspected, node: Node, expected: Expected, notes: Notes) 
         )
 
 
-def _wrong(own: Certificate, node: Node, expected: Expected, notes: Notes) -> list[str]:
-    found = []
+def _wrong(own: Certificate, node: Node, expected: Expected) -> Iterator[str]:
     if own.name != node.id:
-        found.append(f"it is node {own.name}'s")
+        yield f"it is node {own.name}'s"
     settled = 0.0 < node.updated < expected.wall - _ROLE_SETTLES
     if own.unit != _UNITS[node.role] and settled:
-        found.append(f"its role is {own.unit}")
+        yield f"its role is {own.unit}"
+
+
+def _signer(own: Certificate, scene: Scene, notes: Notes) -> Iterator[str]:
+    """Told only if other nodes' are signed by the root itself: with an external CA another key may sign all."""
     try:
-        roots = certificates(expected.roots)
+        roots = certificates(scene.expected.roots)
     except Unreadable as error:
         notes.unknown("", f"the swarm's root certificates could not be read: {error}")
-        return found
+        return
     keys = {one.key for one in roots if one.key}
-    if own.authority and keys and own.authority not in keys:
-        found.append(f"it is signed by another key than the root's ({own.issuer})")
-    return found
+    told = [one.inspected.certificate for one in scene.kernels.values() if one.inspected]
+    usual = any(one is not None and one.authority in keys for one in told)
+    if own.authority and usual and own.authority not in keys:
+        yield f"it is signed by another key than the root's ({own.issuer})"
 
 
 def _date(at: float) -> str:

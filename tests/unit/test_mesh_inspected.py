@@ -164,12 +164,16 @@ def test_a_listener_without_an_owner_is_unknown() -> None:
 
 
 def test_a_role_that_has_just_changed_has_time_to_get_its_certificate() -> None:
-    """Likewise a root that is being changed, and a manager that does not tell it."""
+    """Likewise a root that is being changed, and one that lets another key sign for it."""
     fresh = inspected_world().told(nodes=tuple(node(one, updated=WALL - 20.0) for one in NODES))
     rootless = inspected_world().told(roots="")
 
     assert inspected(fresh, W1, certified(unit="swarm-manager")).found() == []
     assert inspected(rootless, W1, certified(authority="99")).found() == []
+    external = inspected_world()
+    for name in NODES:
+        external = inspected(external, name, certified(authority="99"))
+    assert external.found() == []
 
 
 def test_nodes_behind_other_addresses_are_no_missing_peers() -> None:
