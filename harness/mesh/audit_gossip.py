@@ -2,7 +2,7 @@
 
 What every node is told of the others' tasks travels by gossip (networkDB), and kernels follow it. A row that
 gossip lacks explains the real server that the kernel lacks: then only the kernel's finding is told, with that
-cause. Likewise a peer that is missing explains all of its rows.
+cause. Likewise a peer that is missing explains all of its rows, and all that kernels lack of its endpoints.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from harness.model import Network, Node
 
 _MISSING = "missing-ipvs-backend"
 _STALE = "stale-ipvs-backend"
+_REMOTE = frozenset({_MISSING, "missing-fdb-entry", "missing-neighbour"})  # what a node lacks of a lost peer
 _WHOLE = frozenset(
     {"missing-ipvs-service", "service-not-programmed"}
 )  # a service of which gossip told nothing
@@ -52,8 +53,10 @@ def audit(kernel: Kernel, scene: Scene, notes: Notes) -> None:
             _rows(view, network, scene, told, notes)
         elif scene.expected.extended(kernel.node, network):
             notes.unknown(HOST, f"the node's gossip tells nothing of network {network.name}")
-    _tell_peers(told, scene, notes)
     _explain(told, scene, notes)
+    follows, notes.findings = notes.findings, []
+    _tell_peers(told, scene, notes)
+    notes.findings += follows
     _tell_rows(told, notes)
 
 
@@ -149,12 +152,16 @@ def _tell_peers(told: _Told, scene: Scene, notes: Notes) -> None:
 
 def _explain(told: _Told, scene: Scene, notes: Notes) -> None:
     """Give the kernel's findings the cause that gossip shows; what they tell is not told again."""
-    hosts = {(one.service, one.address): one.node for one in scene.expected.endpoints}
+    hosts = {one.address: one.node for one in scene.expected.endpoints if one.presence is Presence.MUST}
+    hosts |= {address: node for (node, _), address in scene.balancers.items()}
     for number, finding in enumerate(notes.findings):
         key = (finding.subject.service, finding.subject.address)
         cause = ""
-        if finding.name == _MISSING:
-            cause = _why_missing(key, hosts.get(key, ""), told)
+        host = hosts.get(finding.subject.address, "")
+        if finding.name in _REMOTE and host in told.lost:
+            cause = f"gossip with {host} is broken: it is no peer on the node's networks"
+        elif finding.name == _MISSING:
+            cause = _why_missing(key, told)
         elif finding.name == _STALE and key in told.stale:
             network, row = told.stale.pop(key)
             cause = f"gossip still tells it: the node's table of {network.name} has the row {_shown(row)}"
@@ -165,11 +172,9 @@ def _explain(told: _Told, scene: Scene, notes: Notes) -> None:
             notes.findings[number] = dataclasses.replace(finding, cause=cause)
 
 
-def _why_missing(key: _Key, host: str, told: _Told) -> str:
+def _why_missing(key: _Key, told: _Told) -> str:
     if key in told.missing:
         return f"gossip never told the node of it, or lost it: {_without(*told.missing.pop(key))}"
-    if host in told.lost:
-        return f"gossip with {host} is broken: it is no peer on the node's networks"
     if key in told.known:
         return "gossip told the node of it: adding it failed (dockerd's log), or somebody deleted it"
     return ""

@@ -155,7 +155,7 @@ def _wrong(own: Certificate, node: Node, expected: Expected) -> Iterator[str]:
 
 
 def _signer(own: Certificate, scene: Scene, notes: Notes) -> Iterator[str]:
-    """Told only if other nodes' are signed by the root itself: with an external CA another key may sign all."""
+    """Told only if other nodes' are signed by the root: with an external CA another key may sign all."""
     try:
         roots = certificates(scene.expected.roots)
     except Unreadable as error:

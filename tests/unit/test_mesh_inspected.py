@@ -27,8 +27,22 @@ from tests.mesh_inspected import (
     no_peer,
     no_row,
 )
-from tests.mesh_mutant import LB, SBOX, VIP, both, rows
-from tests.mesh_spec import ADDRESSES, APP, INGRESS, MANAGER, NETWORKS, NODES, W1, W2, WALL, WEB, node, task
+from tests.mesh_mutant import LB, OV, SBOX, VIP, both, fdb, neighbour, rows
+from tests.mesh_spec import (
+    ADDRESSES,
+    APP,
+    INGRESS,
+    MANAGER,
+    NETWORKS,
+    NODES,
+    W1,
+    W2,
+    WALL,
+    WEB,
+    balancer_address,
+    node,
+    task,
+)
 from tests.mesh_swarm import World, world
 
 IDS = [f"{number}-{mutant.name}" for number, mutant in enumerate(INSPECT_MUTANTS)]
@@ -73,14 +87,28 @@ def lost_backend(address: str) -> World:
 def test_a_row_that_gossip_lacks_is_the_cause_of_what_the_kernel_lacks() -> None:
     """One finding, the kernel's; with the row the blame is the engine's, or somebody's."""
     without = inspected(lost_backend(WEB0), W1, no_row(APP.id, WEB0))
-    alone = inspected(lost_backend(WEB0), W1, no_peer(APP.id, ADDRESSES[MANAGER]))
     known = lost_backend(WEB0)
 
     assert without.found() == known.found() == [("missing-ipvs-backend", W1, LB, "web", WEB0)]
     assert "gossip never told" in without.audit().findings[0].cause
     assert "adding it failed" in known.audit().findings[0].cause
-    assert {name for name, *_ in alone.found()} == {"missing-ipvs-backend", "missing-gossip-peer"}
-    assert f"gossip with {MANAGER} is broken" in alone.audit().findings[0].cause
+
+
+def test_a_peer_that_gossip_lost_is_told_first_and_is_the_cause_of_what_follows() -> None:
+    """Real servers, forwarding entries and neighbours of its tasks and of its load balancer."""
+    balancer = balancer_address(APP, MANAGER)
+    changed = lost_backend(WEB0).on(W1, OV, both(fdb(WEB0, None), neighbour(balancer, None)))
+    changed = inspected(changed, W1, no_peer(APP.id, ADDRESSES[MANAGER]))
+
+    assert [name for name, *_ in changed.found()] == [
+        "missing-gossip-peer",
+        "missing-ipvs-backend",
+        "missing-fdb-entry",
+        "missing-neighbour",
+    ]
+    assert [f"gossip with {MANAGER} is broken" in one.cause for one in changed.audit().findings[1:]] == [
+        True
+    ] * 3
 
 
 def test_a_service_of_which_gossip_told_nothing_is_one_finding() -> None:
