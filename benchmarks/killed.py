@@ -69,8 +69,8 @@ def kill_at(steps: int, later: float, folder: Path) -> tuple[str, list[str]]:
         while _steps(gate) < steps and gate.process.poll() is None:
             time.sleep(_TICK)
         until = time.monotonic() + later
-        while time.monotonic() < until and gate.process.poll() is None:
-            time.sleep(_TICK)
+        while time.monotonic() < until and _steps(gate) == steps and gate.process.poll() is None:
+            time.sleep(_TICK)  # not beyond the step: a faster run is killed at its end
         alive = gate.process.poll() is None
         gate.send(signal.SIGKILL)
         ended = [line.rpartition("  ")[0].strip() for line in gate.ended().out.splitlines() if "  " in line]

@@ -34,6 +34,7 @@ class Node:
         state: ``ready``, ``down``, ``disconnected`` or ``unknown``.
         address: address that peers know it by (``Status.Addr``; for the leader its manager address).
         reachability: of a manager, ``reachable`` or ``unreachable``; empty for a worker.
+        updated: when anything of it last changed (engine time, seconds since the epoch); 0.0 if not told.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Node:
     leader: bool = False
     reachability: str = ""
     engine: str = ""
+    updated: float = dataclasses.field(default=0.0, compare=False)
 
     @property
     def ready(self) -> bool:

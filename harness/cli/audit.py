@@ -14,8 +14,9 @@ import typer
 
 from harness import checks, config, lab
 from harness.cli import console
-from harness.cli.options import Config, Json, TargetOption
+from harness.cli.options import Allow, Config, Json, TargetOption
 from harness.errors import Exit, RequestError
+from harness.inside.allowed import NODE_INSPECT, WARNING
 from harness.inside.runner import JobSwarm
 from harness.lab import enter
 from harness.mesh import taking
@@ -31,6 +32,7 @@ def audit_command(
     target: TargetOption = None,
     config_file: Config = Path("harness.toml"),
     as_json: Json = False,
+    allow: Allow = None,
     service: Annotated[
         list[str] | None, typer.Option("--service", help="Judge only these services, and the nodes.")
     ] = None,
@@ -43,16 +45,24 @@ def audit_command(
 
     A short job reads iptables, IPVS, VIPs, forwarding entries and settings on every node that takes tasks,
     and is removed again; nothing else is touched. The evidence is saved under reports/.
+    With --allow node-inspect it also asks each node's engine what gossip told it, and looks for orphan
+    containers, foreign listeners, bad certificates and known lines of dockerd's log.
     """
+    for one in allow or ():
+        if one != NODE_INSPECT:
+            raise RequestError(f"unknown permission {one!r}", remedy=f"the only one is {NODE_INSPECT}")
     settings = config.load(config_file, required=config_file != Path("harness.toml"))
     target = target or settings.target
     if target == "lab":
         lab.require()
         if not enter.inside():
             enter.enter([sys.executable, "-m", "harness", *sys.argv[1:]])
+    inspect = target == "lab" or bool(allow)
     if explain and as_json:
         raise RequestError("--explain is for people", remedy="leave --json or --explain out")
-    with _taken(target, settings, config_file, quiet=as_json) as (folder, seconds, taken):
+    if inspect and target != "lab":
+        typer.echo(WARNING, err=as_json)
+    with _taken(target, settings, config_file, quiet=as_json, inspect=inspect) as (folder, seconds, taken):
         wanted = [*(service or ()), *([explain] if explain else ())]
         known = {one.name for one in taken.after.services} | {one.name for one in taken.before.services}
         for name in wanted:
@@ -63,7 +73,7 @@ def audit_command(
 
 @contextlib.contextmanager
 def _taken(
-    target: str, settings: config.Settings, config_file: Path, *, quiet: bool
+    target: str, settings: config.Settings, config_file: Path, *, quiet: bool, inspect: bool
 ) -> Iterator[tuple[Path, float, taking.Taken]]:
     """The evidence, saved in a run's folder of its own; a folder without evidence is removed again."""
     from harness.journal import Journal  # noqa: PLC0415  after the lab's network was entered
@@ -84,7 +94,7 @@ def _taken(
         ):
             journal.begin(folder.name, profile="audit", checks=[CHECK], target=target)
             swarm.cluster()
-            taken = _take(swarm, settings.images.job, progress)
+            taken = _take(swarm, settings.images.job, progress, inspect=inspect)
             verdict = taken.judged()
             journal.claim(CHECK, checks.claim_of(CHECK), verdict)
     except BaseException:
@@ -93,9 +103,9 @@ def _taken(
     yield folder, time.monotonic() - began, taken
 
 
-def _take(swarm: JobSwarm, image: str, progress: Progress) -> taking.Taken:
+def _take(swarm: JobSwarm, image: str, progress: Progress, *, inspect: bool) -> taking.Taken:
     with step(progress, "read the kernels"):
-        return taking.take(swarm, image)
+        return taking.take(swarm, image, inspect=inspect)
 
 
 def _told(

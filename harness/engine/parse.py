@@ -51,7 +51,15 @@ def info(raw: Raw) -> Info:
         firewall=(raw.get("FirewallBackend") or {}).get("Driver", ""),
         time=timestamp(raw.get("SystemTime", "")),
         live_restore=raw.get("LiveRestoreEnabled"),
+        roots=_roots(cluster),
     )
+
+
+def _roots(cluster: Raw) -> str:
+    """While a root is replaced nodes hold certificates of either: then nothing follows from a difference."""
+    if cluster.get("RootRotationInProgress"):
+        return ""
+    return (cluster.get("TLSInfo") or {}).get("TrustRoot") or ""
 
 
 def node(raw: Raw) -> Node:
@@ -69,6 +77,7 @@ def node(raw: Raw) -> Node:
         leader=bool(manager.get("Leader")),
         reachability=manager.get("Reachability", ""),
         engine=(described.get("Engine") or {}).get("EngineVersion", ""),
+        updated=timestamp(raw.get("UpdatedAt", "")),
     )
 
 

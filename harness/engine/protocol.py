@@ -51,6 +51,7 @@ class Info:
         heartbeat: period of the nodes' heartbeats to the managers (seconds).
         managers: addresses (``host:port``) of the managers it knows.
         time: the engine's calendar time (seconds since the epoch).
+        roots: certificates (PEM) that the swarm's nodes trust; empty while they are being changed.
         live_restore: whether tasks are to outlive the engine, which a swarm does not allow; None: not told.
     """
 
@@ -70,6 +71,7 @@ class Info:
     firewall: str = ""
     time: float = 0.0
     live_restore: bool | None = None
+    roots: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -110,6 +110,7 @@ class ServiceSpec:
         hostname: of the container; the default makes a replica call itself by its task's id.
         stop_grace: seconds between SIGTERM and SIGKILL; None leaves the engine's 10 s.
         endpoint: ``vip``, or ``dnsrr`` (which publishes no ingress port).
+        unconfined: without AppArmor's profile; engines before API 1.44 do not know it.
     """
 
     name: str
@@ -138,6 +139,7 @@ class ServiceSpec:
     endpoint: Literal["vip", "dnsrr"] = "vip"
     user: str = ""
     init: bool | None = None
+    unconfined: bool = False
 
     @property
     def job(self) -> bool:
@@ -227,6 +229,7 @@ class ServiceSpec:
             "User": self.user,
             "StopSignal": self.stop_signal,
             "Healthcheck": self.health.to_engine() if self.health else None,
+            "Privileges": {"AppArmor": {"Mode": "disabled"}} if self.unconfined else None,
         }
         container |= {name: value for name, value in optional.items() if value}
         if self.stop_grace is not None:

@@ -20,9 +20,11 @@ class Dump:
             marked ``[unknown]``, tables of nf_tables that are not those of iptables are named in a comment
             that says where they hook in and whether they may drop), ``ipvs`` (``/proc/net/ip_vs``), ``addr``
             (``ip -j -d addr``), ``fdb`` (``bridge -j fdb``), ``neigh`` (``ip -j -d neigh``), ``route``
-            (``ip -j -d route``), ``sysctl`` (lines
-            ``name = value``), ``facts`` (a JSON object; host only), ``xfrm`` (a JSON list of IPsec's policies
-            and keyed states, without keys; host only, where there are encrypted networks).
+            (``ip -j -d route``), ``sysctl`` (lines ``name = value``), ``facts`` (a JSON object; host only),
+            ``xfrm`` (a JSON list of IPsec's policies and keyed states, without keys; host only, where there
+            are encrypted networks). Only where ``node-inspect`` was allowed, host only, JSON: ``gossip``,
+            ``containers``, ``listeners``, ``certificate``, ``dockerd-log`` (see
+            :mod:`harness.inside.scripts.inspection`).
         text: empty where the node has nothing of it.
         trouble: why it could not be read: then nothing follows from its absence.
     """
@@ -43,6 +45,7 @@ class KernelLook:
         read: no kernel was read earlier than this (seconds, monotonic); 0.0 where that is not known.
         clocks: (hostname, seconds that its calendar is ahead of the manager's, as far as could be told).
         missing: (hostname, reason) of nodes without a whole answer; ``skipped``: of nodes that take no tasks.
+        allowed: what more than reading the kernels was allowed: ``node-inspect``.
     """
 
     id: str
@@ -53,6 +56,7 @@ class KernelLook:
     skipped: tuple[tuple[str, str], ...] = ()
     clocks: tuple[tuple[str, float], ...] = ()
     read: float = 0.0
+    allowed: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +66,7 @@ class Truth:
     Attributes:
         at: seconds, monotonic; ``wall``: engine time of the same moment (seconds since the epoch).
         data_port: UDP port of the swarm's data path.
+        roots: certificates (PEM) that its nodes trust; empty if not told, or while they are being changed.
     """
 
     id: str
@@ -72,3 +77,4 @@ class Truth:
     networks: tuple[Network, ...]
     tasks: tuple[Task, ...]
     data_port: int = 4789
+    roots: str = ""

@@ -13,14 +13,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.evidence import Dump, KernelLook
+from harness.inside.allowed import CAPABILITIES, MOUNTS, NODE_INSPECT, Inspection
 from harness.inside.frames import NodeAnswer
 from harness.inside.parse import JobAnswers, is_address, text
 from harness.inside.runner import Job, JobSwarm, run_job
+from harness.inside.scripts.inspection import PARTS
 
 BOUND = 20.0  # seconds for the script; a node with ten namespaces needs some three of them
 KINDS = frozenset(
     {"rules-legacy", "rules-nft", "ipvs", "addr", "fdb", "neigh", "route", "sysctl", "facts", "xfrm"},
-)
+) | frozenset(PARTS)
 _MOST = 100_000  # pieces of one dump
 _LATE = 1.0  # seconds by which a script's begin may be told too late (JobAnswers.starts)
 _LATEST = 1e11  # seconds since the epoch: a calendar beyond it is garbage
@@ -34,6 +36,7 @@ def look(
     *,
     prove: bool = False,
     encrypted: bool = False,
+    inspect: Inspection | None = None,
     stop: threading.Event | None = None,
 ) -> KernelLook:
     """Read the kernel of every node that takes tasks; journals what they printed.
@@ -44,6 +47,7 @@ def look(
             have such rules.
         prove: whether kernels are to show what they can do, which may make them load modules.
         encrypted: whether there are encrypted networks: then IPsec's policies and states are read as well.
+        inspect: what to ask each node's engine and processes for; only where ``node-inspect`` is allowed.
         stop: set by another thread, it ends the job early.
 
     Raises:
@@ -58,8 +62,12 @@ def look(
         "data_port": info.data_path_port,
         **({"prove": True} if prove else {}),
         **({"encrypted": True} if encrypted else {}),
+        **({"inspect": inspect.arguments()} if inspect else {}),
     }
-    job = run_job(swarm, Job("kernel", image, args, bound=BOUND), stop)
+    asked = Job("kernel", image, args, bound=BOUND)
+    if inspect:
+        asked = dataclasses.replace(asked, mounts=MOUNTS, capabilities=CAPABILITIES, unconfined=True)
+    job = run_job(swarm, asked, stop)
     found, missing = dumps(job)
     return swarm.journal.keep(
         KernelLook(
@@ -71,6 +79,7 @@ def look(
             skipped=job.skipped,
             clocks=clocks(job, info.name),
             read=max(job.began, min((at for _, at in job.starts), default=job.began) - _LATE),
+            allowed=(NODE_INSPECT,) if inspect else (),
         )
     )
 

@@ -64,6 +64,9 @@ class Job:
         args: JSON for the script; its ``bound`` says how long the script may take (seconds).
         networks: overlay networks (name or id) it joins; none means the host's own network.
         bound: seconds that the script may take once it runs.
+        mounts: of the node, beside its namespaces.
+        capabilities: beside those that reading namespaces takes.
+        unconfined: without AppArmor's profile, which keeps other processes from being looked at.
     """
 
     script: str
@@ -72,6 +75,9 @@ class Job:
     networks: tuple[str, ...] = ()
     bound: float = 10.0
     start: float = START
+    mounts: tuple[Mount, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    unconfined: bool = False
 
     def spec(self, name: str) -> ServiceSpec:
         """The job's service; its config has the same name."""
@@ -89,8 +95,9 @@ class Job:
             networks=self.networks or ("host",),
             configs=(ConfigFile(name, _FILE),),
             hostname="",  # on the host network it is the node's own
-            capabilities=("CAP_NET_ADMIN", "CAP_SYS_ADMIN"),
-            mounts=(NAMESPACES,),
+            capabilities=("CAP_NET_ADMIN", "CAP_SYS_ADMIN", *self.capabilities),
+            mounts=(NAMESPACES, *self.mounts),
+            unconfined=self.unconfined,
             stop_grace=1.0,
             endpoint="dnsrr",  # a VIP for it would cost an address and a table on every node
             log_driver="json-file",

@@ -15,7 +15,9 @@ from harness.judge.verdict import Finding
 from harness.mesh import (
     audit_addresses,
     audit_balancer,
+    audit_gossip,
     audit_host,
+    audit_inspected,
     audit_ipsec,
     audit_networks,
     audit_node,
@@ -109,6 +111,8 @@ def audit(
         natives.audit(kernel, expected, tables or {}, notes[name])
         own = [one.name for one in (tables or {}).get((name, ""), ())]
         auditor_of(kernel, own).audit(kernel, scene, notes[name])
+        audit_gossip.audit(kernel, scene, notes[name])
+        audit_inspected.audit(kernel, scene, notes[name])
     audit_addresses.audit(scene, notes)
     notes[""] = Notes("")  # of the swarm as a whole
     audit_networks.exhausted(scene, notes[""])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.mesh.entries import BOTH, FORCE, HOST, NODE, REMOVE, RESTART, Entry
+from harness.mesh.entries_inspected import INSPECTED
 
 _BALANCER = {
     "missing-ingress-sandbox": Entry(
@@ -259,4 +260,4 @@ _TASK = {
         "remove the later owner (update --force of its service; for a load balancer, restart dockerd)",
     ),
 }
-CATALOGUE: dict[str, Entry] = {**HOST, **_BALANCER, **_OVERLAY, **_TASK, **NODE}
+CATALOGUE: dict[str, Entry] = {**HOST, **_BALANCER, **_OVERLAY, **_TASK, **NODE, **INSPECTED}

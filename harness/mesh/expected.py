@@ -92,6 +92,11 @@ class Expected:
         leaving: ids of networks with tasks of a removed service that are still about: its rows may be, too.
         unjudged: (service, reason) of what no table of a known kind holds.
         waiting: by service, tasks that have been waiting to be allocated for a while.
+        tasks: what must be there of every task that a truth knows, by its id.
+        transit: names of services that are being made, changed or removed.
+        known: addresses of all nodes, those that take no tasks included.
+        wall: engine time of the first truth (seconds since the epoch); ``clocks``: how far a node is ahead.
+        roots: certificates (PEM) that nodes trust; empty if not told, or while they are being changed.
     """
 
     nodes: tuple[Node, ...]
@@ -106,6 +111,12 @@ class Expected:
     data_port: int
     unjudged: tuple[tuple[str, str], ...] = ()
     waiting: Mapping[str, Waiting] = dataclasses.field(default_factory=dict)
+    tasks: Mapping[str, Presence] = dataclasses.field(default_factory=dict)
+    transit: frozenset[str] = frozenset()
+    known: frozenset[str] = frozenset()
+    wall: float = 0.0
+    clocks: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    roots: str = ""
 
     @functools.cached_property
     def ingress(self) -> Network | None:
@@ -204,6 +215,12 @@ def expect(
             if ":" in vip.address
         ),
         waiting=waiting(window),
+        tasks={task: window.of_task(task) for task in window.tasks},
+        transit=frozenset(service.name for service, settled in every if not settled),
+        known=frozenset(node.address for truth in (before, after) for node in truth.nodes),
+        wall=before.wall,
+        clocks=dict(clocks),
+        roots=before.roots if before.roots == after.roots else "",
     )
 
 

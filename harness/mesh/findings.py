@@ -41,7 +41,8 @@ class Audit:
 
     Attributes:
         unknowns: (hostname, namespace, reason) of what could not be read or understood.
-        remarks: (hostname, namespace, what is told) of what is nobody's fault and worth to know.
+        remarks: (hostname, namespace, what is told) of what is worth to know and decides nothing; one
+            without a hostname is about the audit itself.
         cells: (service, hostname, state), services by name.
         counted: how many rows of each kind were compared: ``rules``, ``marks``, ``backends``...
         skipped: (hostname, reason) of nodes that take no tasks.

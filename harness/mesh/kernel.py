@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import enum
 
+from harness.mesh.inspected import Inspected
+
 
 class Backend(enum.StrEnum):
     """Which kind of tables the rules were read from."""
@@ -220,11 +222,17 @@ class Namespace:
 
 @dataclasses.dataclass(frozen=True)
 class Kernel:
-    """A node's kernel; ``facts`` holds plain values such as ``release``, ``modules``, ``conntrack``."""
+    """A node's kernel.
+
+    Attributes:
+        facts: plain values such as ``release``, ``modules``, ``conntrack``.
+        inspected: what its engine and processes told; None where that was not allowed.
+    """
 
     node: str
     namespaces: tuple[Namespace, ...]
     facts: tuple[tuple[str, object], ...] = ()
+    inspected: Inspected | None = None
 
     def the(self, kind: Kind) -> Namespace | None:
         """The only namespace of a kind (host, ingress), if it is there."""

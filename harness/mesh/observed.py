@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from harness.evidence.mesh import HOST, Dump, KernelLook
+from harness.inside.allowed import NODE_INSPECT
 from harness.mesh import iproute
 from harness.mesh.documents import Unreadable, document
+from harness.mesh.inspecting import inspected
 from harness.mesh.ipvs import mark_services
 from harness.mesh.kernel import Backend, Kernel, Kind, Namespace, Rules
 from harness.mesh.rules import read_rules
@@ -40,7 +42,8 @@ def kernels(look: KernelLook) -> tuple[Kernel, ...]:
     for dump in look.dumps:
         told[dump.node][dump.namespace][dump.what] = dump
     reasons = dict(look.missing)
-    return tuple(_kernel(node, told[node], reasons.get(node, _SILENT)) for node in sorted(told))
+    deep = NODE_INSPECT in look.allowed
+    return tuple(_kernel(node, told[node], reasons.get(node, _SILENT), deep=deep) for node in sorted(told))
 
 
 def kind_of(namespace: str) -> Kind:
@@ -48,7 +51,7 @@ def kind_of(namespace: str) -> Kind:
     return next((kind for kind, pattern in _KINDS if pattern.fullmatch(namespace)), Kind.OTHER)
 
 
-def _kernel(node: str, told: Mapping[str, Mapping[str, Dump]], silent: str) -> Kernel:
+def _kernel(node: str, told: Mapping[str, Mapping[str, Dump]], silent: str, *, deep: bool) -> Kernel:
     host = _Parts(told.get(HOST, {}), silent)
     facts = host.read("facts", "facts", _facts)
     return Kernel(
@@ -57,6 +60,7 @@ def _kernel(node: str, told: Mapping[str, Mapping[str, Dump]], silent: str) -> K
             _namespace(name, host if name == HOST else _Parts(told[name], silent)) for name in sorted(told)
         ),
         facts,
+        inspected(told.get(HOST, {}), silent) if deep else None,
     )
 
 

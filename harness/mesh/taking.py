@@ -9,10 +9,13 @@ from collections.abc import Iterator, Sequence
 
 from harness.evidence import KernelLook, Truth
 from harness.inside import kernel
+from harness.inside.allowed import Inspection
 from harness.inside.runner import JobSwarm
 from harness.judge.verdict import Verdict
 from harness.mesh import explain
+from harness.mesh.audit_inspected import GOSSIP_PORT, MANAGER_PORT
 from harness.mesh.findings import Audit
+from harness.mesh.symptoms import RECENT, TEXTS
 from harness.mesh.verdict import Held, held, tables_agree
 from harness.swarm import truth
 
@@ -43,12 +46,21 @@ class Taken:
             yield node, explain.walk(service, node, self._held.scene, self._held.audit)
 
 
-def take(swarm: JobSwarm, image: str, *, stop: threading.Event | None = None) -> Taken:
+def inspection(truth: Truth) -> Inspection:
+    """What nodes are asked for of a swarm where ``node-inspect`` is allowed."""
+    networks = tuple(one.id for one in truth.networks if one.driver == "overlay" and one.scope == "swarm")
+    swarm = (("tcp", GOSSIP_PORT), ("udp", GOSSIP_PORT), ("tcp", MANAGER_PORT))
+    ports = {(port.protocol, port.published) for service in truth.services for port in service.ports}
+    return Inspection(networks, (*swarm, *sorted(ports - set(swarm))), TEXTS, RECENT)
+
+
+def take(swarm: JobSwarm, image: str, *, inspect: bool = False, stop: threading.Event | None = None) -> Taken:
     """Read everything; all of it is in the journal.
 
     Args:
         swarm: whose nodes are asked.
         image: of the job that reads on every node.
+        inspect: whether ``node-inspect`` is allowed: ask each node's engine and processes, too.
         stop: set by another thread, it ends the job early.
 
     Raises:
@@ -58,5 +70,6 @@ def take(swarm: JobSwarm, image: str, *, stop: threading.Event | None = None) ->
     """
     before = truth.read(swarm.engine, swarm.journal)
     encrypted = any(network.encrypted for network in before.networks)
-    look = kernel.look(swarm, image, encrypted=encrypted, stop=stop)
+    asked = inspection(before) if inspect else None
+    look = kernel.look(swarm, image, encrypted=encrypted, inspect=asked, stop=stop)
     return Taken(look, before, truth.read(swarm.engine, swarm.journal))

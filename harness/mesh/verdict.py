@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from harness.evidence.mesh import KernelLook, Truth
+from harness.inside.allowed import NODE_INSPECT
 from harness.judge.verdict import Subject, Verdict, judge
 from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed
 from harness.mesh.audit import audit, scene_of
@@ -23,6 +24,17 @@ _TOLD = (
     ("fdb entries", "forwarding entry"),
     ("neighbours", "neighbour"),
 )
+_DEEPER = (
+    ("gossip rows", "gossip row"),
+    ("gossip peers", "gossip peer"),
+    ("containers", "container"),
+    ("listeners", "listener"),
+    ("certificates", "certificate"),
+)
+_NOT_ASKED = (
+    "without --allow node-inspect nobody looked at gossip's own tables, orphan containers, owners of "
+    "listeners, certificates and dockerd's logs"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +49,8 @@ def held(look: KernelLook, before: Truth, after: Truth) -> Held:
     """Compare what was read with what the manager said before and after."""
     expected, read = expect(before, after, look.clocks, look.read), kernels(look)
     result = audit(read, expected, missing=look.missing, skipped=look.skipped, tables=native_tables(look))
+    if NODE_INSPECT not in look.allowed:
+        result = dataclasses.replace(result, remarks=(("", "", _NOT_ASKED), *result.remarks))
     return Held(scene_of(read, expected, look.missing), result)
 
 
@@ -111,13 +125,15 @@ def _remarks(result: Audit) -> str:
     """What is worth to know, whatever the verdict: each remark once, with the nodes that it is of."""
     nodes: dict[str, list[str]] = {}
     for node, _, what in result.remarks:
-        nodes.setdefault(what, []).append(node)
+        if node:  # the others are about the audit itself
+            nodes.setdefault(what, []).append(node)
     told = [f"{what} ({listed(where)})" for what, where in nodes.items()]
     return f"; remark: {listed(told, '; ')}" if told else ""
 
 
 def _good(result: Audit, services: int) -> str:
     told = [count(result.counted.get(name, 0), noun) for name, noun in _TOLD]
+    told += [count(result.counted[name], noun) for name, noun in _DEEPER if result.counted.get(name)]
     skipped = (
         f"; {listed([f'{node} skipped: {why}' for node, why in result.skipped])}" if result.skipped else ""
     )

@@ -65,7 +65,7 @@ class Untold(_Part):
 
 
 class Remarked(_Part):
-    """Something that is nobody's fault and worth to know."""
+    """Something worth to know that decides nothing; without a node it is about the whole audit."""
 
     node: str
     namespace: str
@@ -156,8 +156,9 @@ def show(found: AuditDocument, console: Console) -> None:
         where = ", ".join(part for part in (gap.node, gap.namespace) if part)
         console.print(Text(harmless(f"{MARK[State.UNKNOWN]} {where}: {gap.why}"), style=STYLE[State.UNKNOWN]))
     for noted in found.remarks:
-        told = f"- {noted.node}, {noted.namespace}: remark: {noted.what}"
-        console.print(Text(harmless(told), style="dim"))
+        where = ", ".join(part for part in (noted.node, noted.namespace) if part)
+        told = f"{where}: {noted.what}" if where else noted.what
+        console.print(Text(harmless(f"- remark: {told}"), style="dim"))
     for left in found.skipped:
         console.print(Text(harmless(f"- {left.node} skipped: {left.why}"), style="dim"))
 

@@ -24,5 +24,6 @@ def read(engine: Engine, journal: Journal) -> Truth:
             services=engine.services(),
             tasks=engine.tasks(),
             data_port=info.data_path_port,
+            roots=info.roots,
         )
     )

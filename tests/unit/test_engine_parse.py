@@ -174,6 +174,26 @@ def test_info_of_a_manager_and_of_an_engine_outside() -> None:
     )
 
 
+def test_roots_are_told_unless_they_are_being_changed() -> None:
+    """While they are, nodes hold certificates of either."""
+    cluster = {"ID": "c", "TLSInfo": {"TrustRoot": "PEM"}}
+
+    def roots(**changed: object) -> str:
+        return parse.info({"Swarm": {"Cluster": {**cluster, **changed}}}).roots
+
+    assert roots() == roots(RootRotationInProgress=False) == "PEM"
+    assert roots(RootRotationInProgress=True) == roots(TLSInfo=None) == ""
+    assert parse.info({}).roots == ""
+
+
+def test_a_node_tells_when_it_last_changed() -> None:
+    """Two looks at it are equal all the same: it changes whenever the node says anything."""
+    later = parse.node({**NODE, "UpdatedAt": "2026-11-25T02:41:13Z"})
+
+    assert (later.updated, parse.node(NODE).updated) == (1795574473.0, 0.0)
+    assert later == parse.node(NODE)
+
+
 def test_log_lines_carry_node_and_task() -> None:
     """The details before the first blank are the engine's, all behind it is the task's."""
     line = "com.docker.swarm.node.id=n1,com.docker.swarm.service.id=s1,com.docker.swarm.task.id=t1 a b"

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from harness.evidence import Dump
 from harness.inside import kernel
+from harness.inside.allowed import MOUNTS, Inspection
 from harness.inside.frames import assemble
 from harness.inside.parse import JobAnswers
 from harness.inside.scripts.space import Teller
@@ -97,6 +98,25 @@ def test_a_look_asks_for_ipsec_where_networks_are_encrypted(make: Callable[..., 
     kernel.look(swarm, "image", encrypted=True)
 
     assert json.loads(dict(swarm.specs[0].env)["HARNESS_ARGS"])["encrypted"] is True
+
+
+def test_engines_are_asked_only_where_that_is_allowed(make: Callable[..., FakeSwarm]) -> None:
+    """The job then mounts what it takes, and the evidence says that it did."""
+    swarm = make(node("m", address="10.0.0.1"))
+    wanted = Inspection(("net",), (("tcp", 8080),), (("x", "y"),), 600.0)
+
+    plain, deep = kernel.look(swarm, "image"), kernel.look(swarm, "image", inspect=wanted)
+
+    args = [json.loads(dict(spec.env)["HARNESS_ARGS"]) for spec in swarm.specs]
+    assert (plain.allowed, deep.allowed) == ((), ("node-inspect",))
+    assert [len(spec.mounts) for spec in swarm.specs] == [1, 1 + len(MOUNTS)]
+    assert "inspect" not in args[0]
+    assert args[1]["inspect"] == {
+        "networks": ["net"],
+        "ports": [["tcp", 8080]],
+        "texts": [["x", "y"]],
+        "recent": 600.0,
+    }
 
 
 TEXTS = st.builds(lambda text, times: text * times, st.text(max_size=40), st.integers(1, 2000))

@@ -15,6 +15,7 @@ from harness.mesh.natives import Native
 from harness.model import Attachment, Port, Service
 from tests.mesh_changes import fewer_address, new_rule, no_rule, no_service
 from tests.mesh_host_mutants import HOST_MUTANTS
+from tests.mesh_inspected import INSPECT_MUTANTS
 from tests.mesh_mutant import HOST, LB, MARK, OV, SBOX, VIP, Found, both, rows
 from tests.mesh_sandbox_mutants import SANDBOX_MUTANTS
 from tests.mesh_spec import ADDRESSES, APP, W1, W2, WEB, balancer_address, task
@@ -143,4 +144,8 @@ def test_every_finding_has_a_mutant() -> None:
     """The catalogue names nothing that no test has seen."""
     whole = {found[0] for _, _, found in (*_whole(), *_networks())}
 
-    assert {mutant.name for mutant in MUTANTS} | whole | {"foreign-table", "missing-ipsec"} == set(CATALOGUE)
+    deep = {mutant.name for mutant in INSPECT_MUTANTS}
+
+    assert {mutant.name for mutant in MUTANTS} | whole | deep | {"foreign-table", "missing-ipsec"} == set(
+        CATALOGUE
+    )

@@ -9,8 +9,9 @@ import pytest
 
 from harness.evidence.mesh import Dump, KernelLook, Truth
 from harness.judge.verdict import State, Verdict, replay
-from harness.mesh.verdict import tables_agree
+from harness.mesh.verdict import held, tables_agree
 from tests.mesh_changes import no_rule, no_service
+from tests.mesh_inspected import inspected_world
 from tests.mesh_mutant import LB, MARK, SBOX
 from tests.mesh_spec import API, APP, MANAGER, W1, W2, WEB
 from tests.mesh_swarm import World, world
@@ -40,6 +41,20 @@ def test_upheld_with_its_numbers(judged: Judged) -> None:
     assert "13 marks, 26 real servers, 28 forwarding entries and 28 neighbours compared" in verdict.sentence
     assert verdict.numbers["backends"] == 26
     assert verdict.numbers["fdb_entries"] == 28
+
+
+def test_what_was_inspected_stands_in_the_sentence_and_what_was_not_in_a_remark(judged: Judged) -> None:
+    """A reader sees how deep the audit looked."""
+    told = inspected_world()
+    deep = dataclasses.replace(LOOK, allowed=("node-inspect",))
+    verdict = judged(told, deep)
+
+    assert (
+        "26 gossip rows, 12 gossip peers, 5 containers, 10 listeners and 3 certificates" in verdict.sentence
+    )
+    assert held(deep, told.before, told.after).audit.remarks == ()
+    [(node, _, text)] = held(LOOK, told.before, told.after).audit.remarks
+    assert (node, text.partition(" nobody")[0]) == ("", "without --allow node-inspect")
 
 
 def test_refuted_with_its_finding(judged: Judged) -> None:

@@ -2,7 +2,8 @@
 
 Arguments (JSON): ``peers``: rows of hostname and address; ``data_port``; ``bound``: seconds for all of it;
 ``prove``: whether the kernel is to show what it can do (see :mod:`harness.inside.scripts.proof`);
-``encrypted``: whether there are encrypted networks, so that IPsec's policies and states are told as well.
+``encrypted``: whether there are encrypted networks, so that IPsec's policies and states are told as well;
+``inspect``: what to ask the node's engine and processes for (see ``inspection`` beside this).
 Records: ``clock`` (``wall``: the node's calendar), ``dump`` (``ns``, ``what``, ``trouble``, and the text as
 numbered pieces in ``rows``, of which there are ``pieces``), ``namespaces`` (all that were found).
 """
@@ -42,6 +43,7 @@ def report(wire: Wire, args: dict[str, Any], *, folder: str = tables.FOLDER) -> 
         parts["proof"] = lambda: proof.prove(run)
     told, troubles = facts.gather(parts)
     own.tell("facts", json.dumps(told, separators=(",", ":")), "; ".join(troubles))
+    _inspect(own, args, wire.task)
     wire.rows("namespaces", [[name] for name in seen])
 
 
@@ -73,6 +75,14 @@ def spaces(wire: Wire, folder: str, devs: dict[str, str]) -> list[str]:
                     teller.tell(what, "", f"the namespace cannot be read: {error}")
         seen.append(name)
     return seen
+
+
+def _inspect(own: Teller, args: dict[str, Any], task: str) -> None:
+    if args.get("inspect"):
+        from harness.inside.scripts import inspection  # noqa: PLC0415  only where it is allowed
+
+        for what, work in inspection.parts(args["inspect"], task).items():
+            own.attempt(what, work)
 
 
 def main() -> None:
