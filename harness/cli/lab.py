@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 import shlex
-import shutil
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -122,8 +121,10 @@ def shell_command(
     if node is None:
         enter.enter([os.environ.get("SHELL", "/bin/sh")])
     where = found.where.node(found.node(node).hostname)
-    size, kind = shutil.get_terminal_size(), shlex.quote(os.environ.get("TERM", "dumb"))
-    begin = f"stty rows {size.lines} cols {size.columns}; TERM={kind} exec bash -l"
+    begin = f"TERM={shlex.quote(os.environ.get('TERM', 'dumb'))} exec bash -l"
+    if sys.stdin.isatty():
+        size = os.get_terminal_size(sys.stdin.fileno())
+        begin = f"stty rows {size.lines} cols {size.columns}; {begin}"
     return channel.interact(where, node, ["script", "-qec", begin, "/dev/null"])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import hashlib
 import json
 import os
@@ -209,18 +208,20 @@ def test_a_shell_on_a_node_has_our_terminal(running: UmlLab) -> None:
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (33, 101))
     words = [sys.executable, "-m", "harness", "lab", "shell", WORKER]
-    with subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs) as shell:
-        os.close(theirs)
-        seen = b""
-        for expected, typed in ((b"#", b"stty size; sleep 60\n"), (b"33 101", b"\x03"), (b"^C", b"exit 3\n")):
+    typed = ((b"#", b"stty size; sleep 60\n"), (b"33 101", b"\x03"), (b"^C", b"exit 3\n"), (b"logout", b""))
+    shell = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    seen = b""
+    try:
+        for expected, keys in typed:
             while expected not in seen:
                 assert select.select([ours], [], [], 20)[0], seen
                 seen += os.read(ours, 4096)
-            os.write(ours, typed)
-        with contextlib.suppress(OSError):  # the end of a terminal that nobody holds any more
-            while os.read(ours, 4096):
-                pass
+            os.write(ours, keys)
         assert shell.wait(20) == 3
+    finally:
+        shell.kill()
+        shell.wait()
     os.close(ours)
 
 
