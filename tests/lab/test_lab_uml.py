@@ -208,12 +208,12 @@ def test_a_shell_on_a_node_has_our_terminal(running: UmlLab) -> None:
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (33, 101))
     words = [sys.executable, "-m", "harness", "lab", "shell", WORKER]
-    typed = ((b"#", b"stty size; sleep 60\n"), (b"33 101", b"\x03"), (b"^C", b"exit 3\n"), (b"logout", b""))
+    typed = ((b"# ", b"stty size; sleep 60\n"), (b"33 101", b"\x03"), (b"# ", b"exit 3\n"), (b"logout", b""))
     shell = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
-    seen = b""
     try:
         for expected, keys in typed:
+            seen = b""
             while expected not in seen:
                 assert select.select([ours], [], [], 20)[0], seen
                 seen += os.read(ours, 4096)
@@ -245,9 +245,10 @@ def test_a_service_is_served_by_images_from_the_lab(running: UmlLab) -> None:
     create = ["docker", "service", "create", "--quiet", "--name", "who", "-p", "8099:80", "traefik/whoami"]
     assert running.exec("swarm-manager", create, bound=60.0).ok
     try:
-        for node in running.nodes:
-            done = running.exec("swarm-manager", ["curl", "-s", "-m", "5", f"http://{node.address}:8099/"])
-            assert done.out.startswith("Hostname: ")
+        for node in running.nodes:  # where the task runs, others learn by gossip
+            ask = ["curl", "-s", "-m", "30", "--retry", "100", "--retry-delay", "1", "--retry-connrefused"]
+            done = running.exec("swarm-manager", [*ask, f"http://{node.address}:8099/"])
+            assert done.out.startswith("Hostname: "), done
     finally:
         running.exec("swarm-manager", ["docker", "service", "rm", "who"])
 
