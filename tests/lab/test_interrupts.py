@@ -52,7 +52,7 @@ def reports(box: Box) -> bool:
         (deploys, TRAFFIC, signal.SIGINT, 1),
         (deploys, TRAFFIC, signal.SIGTERM, 1),
         (looks, SMOKE, signal.SIGINT, 1),
-        (asks, SMOKE, signal.SIGTERM, 1),
+        (asks, TRAFFIC, signal.SIGTERM, 1),
         (reports, QUICK, signal.SIGINT, 1),
     ],
     ids=["begins", "deploys", "deploys-term", "looks", "asks-term", "reports"],
