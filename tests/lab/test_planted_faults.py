@@ -1,13 +1,10 @@
-"""The gate must be able to fail: faults planted on one node, each seen, placed and named.
+"""The gate must be able to fail: three faults planted on one node, each seen, placed and named.
 
 Planted after the service has converged, while the gate waits (``--pause-after deploy``), straight into the
 kernel's tables of one node: the manager knows nothing of it.
 """
 
 from __future__ import annotations
-
-import json
-from typing import Any
 
 import pytest
 
@@ -49,8 +46,8 @@ def test_a_planted_fault_is_named_with_its_node(
     the_lab: UmlLab, box: Box, plant: str, cause: str, row: str, told: str
 ) -> None:
     """Exit 1, and over all checks exactly one cause on exactly one node; the kernel names the row."""
-    # a table without a backend costs this per request; healthy ones were seen to take 0.9 s on busy machines
-    box.configure("[limits]\nrequest_timeout = 1.5\n")
+    # a table without a backend costs this per request
+    box.configure("[limits]\nrequest_timeout = 1\n")
 
     with box.started("gate", *SMOKE, "--pause-after", "deploy") as gate:
         gate.reaches(lambda: any(phase["name"] == "deploy" for phase in box.records("phase")))
@@ -72,47 +69,4 @@ def test_a_planted_fault_is_named_with_its_node(
     assert cause in done.out
     lost = [one for one in box.records("sample") if one.get("entry") == NODE and one["outcome"] != "ok"]
     assert bool(lost) == (cause != "replica-missing-at-entry"), told
-    assert box.left(the_lab, runs=1) == []
-
-
-PEER = "swarm-worker2"
-QUIET = ("--profile", "full", "--only", "overlay.mesh,overlay.after-quiet")
-
-
-def _task_of_whoami(lab: UmlLab, node: str) -> dict[str, Any]:
-    """MacAddress, IPAddress and NetworkID that a task of whoami on the node has on the run's network."""
-    done = lab.exec(node, ["sh", "-ec", "docker inspect $(docker ps -q --filter name=whoami | head -1)"])
-    assert done.ok, done.err
-    networks = json.loads(done.out)[0]["NetworkSettings"]["Networks"]
-    found: dict[str, Any] = next(one for name, one in networks.items() if name.endswith("-net"))
-    return found
-
-
-@pytest.mark.parametrize("planted", [False, True], ids=["healthy", "learned"])
-def test_an_entry_that_only_traffic_keeps_alive_is_lost_in_silence(
-    the_lab: UmlLab, box: Box, planted: bool
-) -> None:
-    """moby/moby#52661: traffic passes, so the mesh is whole; after a silence the path is gone, and named."""
-    with box.started("gate", *QUIET, "--pause-after", "deploy") as gate:
-        gate.reaches(lambda: any(phase["name"] == "deploy" for phase in box.records("phase")))
-        task = _task_of_whoami(the_lab, PEER)
-        mac, peer = task["MacAddress"], next(one.address for one in the_lab.nodes if one.hostname == PEER)
-        fdb = f"nsenter --net=$(echo /var/run/docker/netns/*-{task['NetworkID'][:10]}) bridge fdb"
-        entry = f"{mac} dev vxlan0 dst {peer} self"
-        told = (
-            the_lab.exec(NODE, ["sh", "-ec", f"{fdb} del {entry}; {fdb} add {entry} dynamic"])
-            if planted
-            else None
-        )
-        assert told is None or told.ok, told
-        (box.runs()[-1] / "continue").touch()
-        done = gate.ended()
-
-    assert (done.code, done.err) == (int(planted), ""), done.out
-    checks = {check["id"]: check for check in box.verdicts()["checks"]}
-    assert checks["overlay.mesh"]["verdict"] == "upheld"
-    quiet = checks["overlay.after-quiet"]
-    assert quiet["verdict"] == ("refuted" if planted else "upheld")
-    assert (quiet["finding"] or "") == ("lost-after-silence" if planted else "")
-    assert (NODE in quiet["sentence"] and task["IPAddress"] in quiet["sentence"]) == planted
     assert box.left(the_lab, runs=1) == []
