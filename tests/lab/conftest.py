@@ -24,6 +24,7 @@ _REPORTS = "HARNESS_TEST_REPORTS_FD"
 _BOUND = 600.0  # seconds for all tests inside the lab's network
 _JUDGED = ("test_gate", "test_planted_faults", "test_mutants")
 _SHARING = {"the_lab", "box", "in_the_lab"}
+_LIGHTER = ("test_swarm_facade",)  # shares a lab with nobody, so that both kinds take equally long
 
 
 class SharedLab:
@@ -77,7 +78,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     for item in items:
         needs = {*getattr(item, "fixturenames", ()), *(mark.name for mark in item.iter_markers())}
-        sharing = "shared" if needs & _SHARING else "alone"
+        sharing = "shared" if needs & _SHARING and item.path.stem not in _LIGHTER else "alone"
         item.add_marker("judged" if item.path.stem in _JUDGED else sharing)
     items.sort(key=place)
 
