@@ -123,7 +123,9 @@ def _phase(log: journal.Journal, progress: Progress, name: str) -> Iterator[None
 
 
 def _command(folder: Path) -> list[str]:
-    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(ROOT / "suites")]
+    # what a newer Python says of a library is no verdict on a swarm
+    quiet = [f"-Wignore::{kind}" for kind in ("DeprecationWarning", "PendingDeprecationWarning")]
+    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *quiet, str(ROOT / "suites")]
     return [*words, "--run-dir", str(folder)]
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Generator, Iterator
 from importlib import resources
-from importlib.abc import Traversable
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Final
 
