@@ -157,34 +157,22 @@ def roster(whoami: ServiceHandle) -> Roster:
 
 
 @pytest.fixture(scope="session")
-def besides(
+def healthy(
     stage: Stage, swarm: Swarm, works: Workloads, entries: tuple[str, ...]
-) -> Iterator[dict[str, ServiceHandle]]:
-    """The services that are broken besides whoami, as far as a selected check needs them, side by side."""
-    with contextlib.ExitStack() as undo, stage.steps("deploy what is broken besides"):
-        handles: dict[str, ServiceHandle] = {}
-        if any(check.startswith("redis.") for check in stage.selected):
-            handles["redis"] = undo.enter_context(swarm.deploy(works.redis()))
-            handles["flask"] = undo.enter_context(swarm.deploy(works.flask()))
-        if any(check.startswith("task-kill.") for check in stage.selected):
-            spec = undo.enter_context(works.healthy())
-            handles["healthy"] = undo.enter_context(swarm.deploy(spec))
-        works.bring_up(*handles.values())
-        for name, handle in handles.items():
-            if name != "redis":  # it publishes no port
-                works.settle(handle, entries)
-        undo_later = undo.pop_all()
-    with undo_later:
-        yield handles
-
-
-@pytest.fixture(scope="session")
-def healthy(besides: dict[str, ServiceHandle]) -> ServiceHandle:
+) -> Iterator[ServiceHandle]:
     """whoami with a health check."""
-    return besides["healthy"]
+    with works.healthy() as spec, swarm.deploy(spec) as handle:
+        with stage.steps("deploy whoami with a health check"):
+            works.bring_up(handle)
+            works.settle(handle, entries)
+        yield handle
 
 
 @pytest.fixture(scope="session")
-def flask(besides: dict[str, ServiceHandle]) -> ServiceHandle:
+def flask(stage: Stage, swarm: Swarm, works: Workloads, entries: tuple[str, ...]) -> Iterator[ServiceHandle]:
     """flask-redis over Redis."""
-    return besides["flask"]
+    with swarm.deploy(works.redis()) as redis, swarm.deploy(works.flask()) as handle:
+        with stage.steps("deploy flask-redis"):
+            works.bring_up(redis, handle)
+            works.settle(handle, entries)
+        yield handle
