@@ -99,12 +99,12 @@ def test_broken_promises_come_before_every_other_section(page: str) -> None:
     """The reader's first question is what is broken."""
     assert re.findall(r'<section id="([a-z-]+)"', page) == [
         "broken",
-        "checks",
         "spread",
         "faults",
+        "run",
         "latency-section",
         "throughput",
-        "run",
+        "checks",
         "environment",
         "limits",
     ]
@@ -154,12 +154,12 @@ def test_a_run_that_asked_no_pairs_has_no_empty_tables_of_them(page: str) -> Non
     assert 'id="pairs"' not in page
 
 
-def test_what_was_asked_pair_by_pair_stands_before_the_faults(tmp_path: Path) -> None:
+def test_what_was_asked_pair_by_pair_stands_before_latency(tmp_path: Path) -> None:
     """And the page stays whole."""
     page = drawn(pairs_run(tmp_path))
 
     found = re.findall(r'<section id="([a-z-]+)"', page)
-    assert found[found.index("pairs") - 1 : found.index("pairs") + 2] == ["spread", "pairs", "faults"]
+    assert found[found.index("pairs") - 1 : found.index("pairs") + 2] == ["run", "pairs", "latency-section"]
     read = Reader(page)
     assert (read.crossed, read.open) == ([], [])
     assert 'class="pair ok"' in page

@@ -69,7 +69,7 @@ def test_ctrl_c_while_the_engine_still_creates_leaves_nothing(
     interrupted, asked = threading.Event(), []
 
     def carry_out(spec: ServiceSpec) -> None:
-        interrupted.wait(5)
+        interrupted.wait(1)  # a signal that comes just before a wait is only seen after it
         time.sleep(0.2)  # an undo that did not wait has looked by then
         create(spec)
 
