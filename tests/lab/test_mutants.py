@@ -8,7 +8,7 @@ from harness.lab.uml.lab import UmlLab
 from tests.lab.processes import Box
 
 # host entry, ingress sandbox, the node as a whole, task, overlay, gossip
-SIX = ("A3a", "B2", "B17b", "B19b", "C1a", "D1a")
+SIX = ("A3a", "B2", "B17b", "B19b", "C3a", "D1a")
 
 
 def test_six_mutants_are_caught_and_named(the_lab: UmlLab, box: Box) -> None:
