@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import io
+import itertools
 import json
 import os
 import re
@@ -195,6 +197,22 @@ def test_requests_end_as_the_connection_did() -> None:
     port = closed.getsockname()[1]
     closed.close()
     assert web.ask("127.0.0.1", port)[0] == "refused"
+
+
+def test_no_source_port_is_used_twice_in_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """moby/moby#35082: a balancer sends a port that it remembers to the replica of old."""
+    monkeypatch.setattr(web, "_PORTS", itertools.count(web.LAST - web.FIRST - 1))
+    with socket.create_server(("127.0.0.1", 0)) as busy, contextlib.ExitStack() as opened:
+        first = opened.enter_context(web.bound("127.0.0.1"))
+        taken = opened.enter_context(socket.socket())
+        taken.bind(("", web.LAST))
+        taken.listen()
+        second, third = (opened.enter_context(web.bound("127.0.0.1")) for _ in range(2))
+        second.connect(busy.getsockname())
+
+        ports = [one.getsockname()[1] for one in (first, second, third)]
+
+    assert ports == [web.LAST - 1, web.FIRST, web.FIRST + 1]
 
 
 def test_dns_answers_are_addresses_or_an_error_with_a_name() -> None:

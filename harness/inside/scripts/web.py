@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import re
 import socket
 import time
 
 from harness.inside.scripts.wire import now
+
+# As from outside (harness.probe.ports): IPVS sends a connection from a port that it remembers to the replica
+# of old. The kernel's own choice moves elsewhere every 10 s, and now and then to where it was before.
+FIRST, LAST = 10_000, 32_767
+RATE = 150  # ports/s by which the start moves on
+_TRIES = 64  # ports that may be in use before the kernel is asked to choose
+_PORTS = itertools.count(int(time.time() * RATE))
 
 _HOSTNAME = re.compile(r"^Hostname: ([!-~]+)\r?$|hostname is (\w(?:[\w.-]*\w)?)", re.MULTILINE)
 _NAME = re.compile(r"^Name: ([^\r\n]*)", re.MULTILINE)
@@ -17,7 +26,7 @@ def ask(host: str, port: int, *, name: str = "", timeout: float = 2.0) -> tuple[
     """One GET of ``/`` on a connection of its own.
 
     Args:
-        host: an IPv4 address.
+        host: an address.
         port: TCP port.
         name: what whoami's ``Name:`` line must say; empty accepts any answer that names a replica.
         timeout: seconds for the whole request.
@@ -29,7 +38,9 @@ def ask(host: str, port: int, *, name: str = "", timeout: float = 2.0) -> tuple[
     connected = False
     data = b""
     try:
-        with socket.create_connection((host, port), timeout=timeout) as connection:
+        with bound(host) as connection:
+            connection.settimeout(timeout)
+            connection.connect((host, port))
             connected = True
             connection.sendall(
                 f"GET / HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: harness\r\n"
@@ -55,6 +66,26 @@ def ask(host: str, port: int, *, name: str = "", timeout: float = 2.0) -> tuple[
     except OSError as error:
         return ("reset" if connected else "unreachable"), "", str(error)[:100]
     return read(data, name=name)
+
+
+def bound(host: str) -> socket.socket:
+    """A TCP socket of the host's family with a source port that this script has not used.
+
+    Raises:
+        OSError: there is no socket, or it cannot be bound for another reason than that ports are in use.
+    """
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for _ in range(_TRIES):
+        try:
+            made.bind(("", FIRST + next(_PORTS) % (LAST - FIRST + 1)))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                made.close()
+                raise
+        else:
+            break
+    return made
 
 
 GIVE_UP = 12  # failures in a row, as from outside
