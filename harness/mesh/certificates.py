@@ -1,27 +1,27 @@
-"""Certificates (X.509, RFC 5280) as far as the audit needs them: names, dates, identifiers of keys.
+"""Certificates (X.509) as far as the audit needs them: names, dates, identifiers of keys.
 
 Nothing is verified: the engines do that with one another. A difference tells why they refuse.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import datetime as dt
-import re
-from collections.abc import Iterator
+import warnings
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from harness.mesh.documents import Unreadable
 from harness.mesh.inspected import Certificate
 
-_BLOCK = re.compile("-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
-_SEQUENCE, _OCTETS, _IDENTIFIER, _UTC, _GENERAL = 0x30, 0x04, 0x06, 0x17, 0x18
-_VERSION, _EXTENSIONS, _KEY_ID = 0xA0, 0xA3, 0x80  # tagged by their place
-_NAME, _ORGANISATION, _UNIT = (bytes.fromhex(one) for one in ("550403", "55040a", "55040b"))
-_SUBJECT_KEY, _AUTHORITY_KEY = (bytes.fromhex(one) for one in ("551d0e", "551d23"))
-_LONG, _MOST = 0x80, 4  # a length of more than 127 bytes, and in how many bytes it may stand
-_FORMATS = {_UTC: "%y%m%d%H%M%SZ", _GENERAL: "%Y%m%d%H%M%SZ"}
-_Value = tuple[int, bytes]  # tag and content
+_BEGIN = "-----BEGIN CERTIFICATE-----"
+_MALFORMED = (  # what the library raises over bytes that were mangled at random
+    ValueError,
+    TypeError,
+    OverflowError,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 def certificates(text: str) -> tuple[Certificate, ...]:
@@ -30,9 +30,13 @@ def certificates(text: str) -> tuple[Certificate, ...]:
     Raises:
         Unreadable: one of them is none.
     """
+    if _BEGIN not in text:
+        return ()
     try:
-        return tuple(_certificate(base64.b64decode(block)) for block in _BLOCK.findall(text))
-    except (binascii.Error, ValueError, LookupError, UnicodeError, OverflowError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is odd about a certificate is no matter of a run's output
+            return tuple(_certificate(one) for one in x509.load_pem_x509_certificates(text.encode()))
+    except _MALFORMED as error:
         raise Unreadable(f"no certificate: {error}") from None
 
 
@@ -48,74 +52,33 @@ def certificate(text: str) -> Certificate:
     return found[0]
 
 
-def _certificate(data: bytes) -> Certificate:
-    (whole,) = _values(data)
-    body = list(_values(next(_values(whole[1]))[1]))
-    if body[0][0] == _VERSION:
-        body = body[1:]
-    _, _, issuer, validity, subject, *rest = body  # after the serial number and the kind of signature
-    begins, ends = (_time(one) for one in _values(validity[1]))
-    named = _names(subject[1])
-    held = _extensions(rest)
+def _certificate(one: x509.Certificate) -> Certificate:
     return Certificate(
-        name=named.get(_NAME, ""),
-        unit=named.get(_UNIT, ""),
-        organisation=named.get(_ORGANISATION, ""),
-        issuer=_names(issuer[1]).get(_NAME, ""),
-        key=_octets(held.get(_SUBJECT_KEY, b"")),
-        authority=_authority(held.get(_AUTHORITY_KEY, b"")),
-        begins=begins,
-        ends=ends,
+        name=_named(one.subject, NameOID.COMMON_NAME),
+        unit=_named(one.subject, NameOID.ORGANIZATIONAL_UNIT_NAME),
+        organisation=_named(one.subject, NameOID.ORGANIZATION_NAME),
+        issuer=_named(one.issuer, NameOID.COMMON_NAME),
+        key=_key(one),
+        authority=_authority(one),
+        begins=one.not_valid_before_utc.timestamp(),
+        ends=one.not_valid_after_utc.timestamp(),
     )
 
 
-def _values(data: bytes) -> Iterator[_Value]:
-    """The values that stand one after the other (DER)."""
-    at = 0
-    while at < len(data):
-        tag, size, at = data[at], data[at + 1], at + 2
-        if size >= _LONG:
-            count = size - _LONG
-            if not 0 < count <= _MOST:
-                raise ValueError("a length that no certificate has")
-            size, at = int.from_bytes(data[at : at + count]), at + count
-        if at + size > len(data):
-            raise ValueError("it is cut")
-        yield tag, data[at : at + size]
-        at += size
+def _named(name: x509.Name, attribute: x509.ObjectIdentifier) -> str:
+    return next((str(one.value) for one in name.get_attributes_for_oid(attribute)), "")
 
 
-def _names(data: bytes) -> dict[bytes, str]:
-    found = {}
-    for _, group in _values(data):
-        for _, pair in _values(group):
-            (_, key), (_, value) = _values(pair)
-            found[key] = value.decode()
-    return found
+def _key(one: x509.Certificate) -> str:
+    try:
+        return one.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest.hex()
+    except x509.ExtensionNotFound:
+        return ""
 
 
-def _time(value: _Value) -> float:
-    tag, text = value
-    return dt.datetime.strptime(text.decode(), _FORMATS[tag]).replace(tzinfo=dt.UTC).timestamp()
-
-
-def _extensions(rest: list[_Value]) -> dict[bytes, bytes]:
-    found = {}
-    for tag, data in rest:
-        for _, every in _values(data) if tag == _EXTENSIONS else ():
-            for _, one in _values(every):
-                (_, key), *_, (_, value) = _values(one)
-                found[key] = value
-    return found
-
-
-def _octets(data: bytes) -> str:
-    return next((value.hex() for tag, value in _values(data) if tag == _OCTETS), "")
-
-
-def _authority(data: bytes) -> str:
-    for tag, inner in _values(data):
-        for place, value in _values(inner) if tag == _SEQUENCE else ():
-            if place == _KEY_ID:
-                return value.hex()
-    return ""
+def _authority(one: x509.Certificate) -> str:
+    try:
+        told = one.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return ""
+    return (told.key_identifier or b"").hex()
