@@ -29,18 +29,26 @@ KEY = f"killed-{os.getpid()}"  # a lab of its own
 NO_LAB = "no lab is running"  # what sweep says when the lab died with the gate
 GATE = ("gate", "--profile", "release")
 _TICK = 0.02  # seconds
+_BOUND = 1200.0  # seconds for a run
 
 
 def timeline(folder: Path) -> list[float]:
-    """Seconds after which each step of one whole run was over; the last is the end of the run itself."""
+    """Seconds after which each step of one whole run was over; the last is the end of the run itself.
+
+    Raises:
+        RuntimeError: the run was not green: its phases are not those of a whole one.
+    """
     box, ends = Box(folder, lab=KEY), list[float]()
     began = time.monotonic()
     with box.started(*GATE) as gate:
-        while gate.process.poll() is None:
+        while gate.process.poll() is None and time.monotonic() - began < _BOUND:
             ends += [time.monotonic() - began] * (_steps(gate) - len(ends))
             time.sleep(_TICK)
-    print(f"a whole run: exit {gate.process.returncode} after {time.monotonic() - began:.0f} s", flush=True)
-    return [*ends, time.monotonic() - began]
+        seconds, code = time.monotonic() - began, gate.process.poll()
+    print(f"a whole run: exit {code} after {seconds:.0f} s", flush=True)
+    if code != 0:
+        raise RuntimeError("no timeline: a green run is needed, on a machine that has nothing else to do")
+    return [*ends, seconds]
 
 
 def moments(count: int, ends: list[float], seed: int) -> list[tuple[int, float]]:
@@ -65,8 +73,9 @@ def kill_at(steps: int, later: float, folder: Path) -> tuple[str, list[str]]:
         The last step that had ended, and what was left, one line each.
     """
     box = Box(folder, lab=KEY)
+    last = time.monotonic() + _BOUND
     with box.started(*GATE) as gate:
-        while _steps(gate) < steps and gate.process.poll() is None:
+        while _steps(gate) < steps and gate.process.poll() is None and time.monotonic() < last:
             time.sleep(_TICK)
         until = time.monotonic() + later
         while time.monotonic() < until and _steps(gate) == steps and gate.process.poll() is None:

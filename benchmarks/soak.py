@@ -12,6 +12,7 @@ the false alarms; exits 1 if there was one. ``tox -e soak`` runs it.
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import contextlib
 import dataclasses
 import os
@@ -71,7 +72,11 @@ KINDS = {
 
 @contextlib.contextmanager
 def moving(found: UmlLab, script: str) -> Iterator[None]:
-    """Somebody runs ``script`` on the manager, again and again, until the end of the block."""
+    """Somebody runs ``script`` on the manager, again and again, until the end of the block.
+
+    Raises:
+        RuntimeError: it failed: then nothing moved, and what was seen meanwhile shows nothing.
+    """
     over = threading.Event()
 
     def turn() -> None:
@@ -80,13 +85,13 @@ def moving(found: UmlLab, script: str) -> Iterator[None]:
             n += 1
             on_manager(found, f"n={n}\n{script}")
 
-    somebody = threading.Thread(target=turn)
-    somebody.start()
-    try:
-        yield
-    finally:
-        over.set()
-        somebody.join()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        somebody = pool.submit(turn)
+        try:
+            yield
+        finally:
+            over.set()
+        somebody.result()
 
 
 def on_manager(found: UmlLab, script: str) -> None:
@@ -134,7 +139,10 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=30)
     parser.add_argument("--only", default=",".join(KINDS), help="kinds of runs, taken in turn")
     options = parser.parse_args()
-    kinds = [KINDS[name] for name in options.only.split(",")]
+    names = options.only.split(",")
+    if unknown := sorted(set(names) - set(KINDS)):
+        parser.error(f"no such kind: {', '.join(unknown)}; there are {', '.join(KINDS)}")
+    kinds = [KINDS[name] for name in names]
     os.environ["HARNESS_LAB"] = f"soak-{os.getpid()}"
     failed = 0
     with tempfile.TemporaryDirectory(prefix="soak-") as reports:

@@ -116,7 +116,7 @@ def _firewall(kernel: Kernel, host: Namespace, ground: Ground) -> Line:
 
 def _foreign(node: str, backend: Backend, tables: Sequence[Native]) -> Line:
     """Whether somebody else's tables stand beside the engine's."""
-    foreign = [one.name for one in tables if not one.name.partition(" ")[2].startswith("docker")]
+    foreign = [one.name for one in tables if not one.engines]
     if any("firewalld" in one for one in foreign):
         told = "firewalld runs: a reload may flush docker's rules (moby#50443)"
         return warn("firewall", told, "restart dockerd after each reload, or do without firewalld", node)

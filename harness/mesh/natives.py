@@ -40,10 +40,14 @@ class Native:
     drops: bool = False
 
     @property
+    def engines(self) -> bool:
+        """Whether the engine itself wrote it."""
+        return self.name.partition(" ")[2].startswith(_ENGINE)
+
+    @property
     def foreign(self) -> bool:
         """Whether it is somebody else's than the engine's, and sees the mesh's packets."""
-        family, _, name = self.name.partition(" ")
-        return family in _MESH and not name.startswith(_ENGINE)
+        return not self.engines and self.name.partition(" ")[0] in _MESH
 
     def __str__(self) -> str:
         told = f"may drop at {self.hooks}; traffic decides" if self.drops else "drops nothing"

@@ -17,6 +17,7 @@ import pytest
 
 from harness import lab as labs
 from harness.lab import enter
+from harness.lab.uml import state
 from harness.lab.uml.lab import UmlLab
 from tests.lab.processes import Box
 
@@ -60,6 +61,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "judged: what the harness says of a swarm, on a machine that has nothing else to do",
     ):
         config.addinivalue_line("markers", mark)
+    if config.option.markexpr == "alone" and _REPORTS not in os.environ:  # beside those that share ours
+        os.environ["HARNESS_LAB"] = f"{state.lab_key()}-alone"
     config.stash[_LAB] = SharedLab()
 
 

@@ -204,7 +204,7 @@ MUTANTS = (
         "C12b",
         "C12",
         "the node has lost the keys of an encrypted network",
-        # traffic of our own cannot tell: a new task on the network makes the engine set its keys up again
+        # traffic of our own went on: its new task may make the engine set the keys up again (not proved)
         "ip xfrm state flush",
         "engine stop; engine start",
         tuple(Wanted("missing-ipsec", service="api", address=address) for address in ("PEER", "THIRD")),

@@ -25,6 +25,7 @@ from harness import shell
 from harness.inside import bundle, scripts
 from harness.inside.frames import assemble
 from harness.inside.scripts import dns, host, overlay, tables, web
+from harness.probe import ports
 
 FOLDER = Path(scripts.__file__).parent
 
@@ -197,6 +198,11 @@ def test_requests_end_as_the_connection_did() -> None:
     port = closed.getsockname()[1]
     closed.close()
     assert web.ask("127.0.0.1", port)[0] == "refused"
+
+
+def test_jobs_choose_source_ports_as_the_probe_from_outside() -> None:
+    """A job's scripts travel alone, so the rule stands twice."""
+    assert (web.FIRST, web.LAST, web.RATE) == (ports.FIRST, ports.LAST, ports.RATE)
 
 
 def test_no_source_port_is_used_twice_in_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
