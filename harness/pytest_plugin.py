@@ -122,6 +122,7 @@ class _Suites:
             self.config.stash[STAGE].skip(_promised(item), str(error))
         elif error is not None and not isinstance(error, KeyboardInterrupt):
             self.config.stash[STAGE].note_trouble(error)
+            self.config.stash[STAGE].keep_artifacts(error)
         return report
 
     @pytest.hookimpl(tryfirst=True)

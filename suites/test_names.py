@@ -13,9 +13,9 @@ def test_the_name_resolves_to_exactly_the_vip(overlay_look, promise):
 
 
 @pytest.mark.check("dns.tasks")
-def test_tasks_resolves_to_exactly_the_running_tasks(overlay_look, roster, promise):
+def test_tasks_resolves_to_exactly_the_running_tasks(overlay_look, roster_then, promise):
     """moby/moby#50129: a record missing on some nodes; a stale one is a fault as well."""
-    promise("dns.tasks", tasks_resolve(overlay_look.names, roster))
+    promise("dns.tasks", tasks_resolve(overlay_look.names, roster_then))
 
 
 @pytest.mark.check("dns.fresh")

@@ -7,9 +7,9 @@ from harness.judge.vantage import vantages_agree
 
 
 @pytest.mark.check("reach.every-node")
-def test_every_node_answers_on_the_published_port(ingress, roster, entries, host_look, promise):
+def test_every_node_answers_on_the_published_port(ingress, roster_then, entries, host_look, promise):
     """moby/moby#33195: a port that was never published on one node goes unseen in an average."""
-    verdict = answers_everywhere(ingress, entries=entries, roster=roster, balancers=host_look.balancers)
+    verdict = answers_everywhere(ingress, entries=entries, roster=roster_then, balancers=host_look.balancers)
     promise("reach.every-node", verdict)
 
 
@@ -22,9 +22,10 @@ def test_every_node_answers_itself_on_127_0_0_1(host_look, promise):
 @pytest.mark.check("reach.node-without-task")
 def test_nodes_without_a_task_answer_too(lonely, burst, promise):
     """cs#2781: with the data path cut, only the node that runs the task answers."""
-    roster = lonely.roster()
+    before = lonely.roster()
+    traffic = burst(lonely)
 
-    promise("reach.node-without-task", answers_without_task(burst(lonely), roster))
+    promise("reach.node-without-task", answers_without_task(traffic, lonely.roster(since=before)))
 
 
 @pytest.mark.check("reach.closed-after-remove")

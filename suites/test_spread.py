@@ -8,11 +8,11 @@ from harness.model import Path
 
 @pytest.mark.parametrize("path", [Path.INGRESS, Path.VIP], ids=str)
 @pytest.mark.check("spread.covered")
-def test_every_replica_answers_through_every_node(traffic_by, tables_by, path, roster, limits, promise):
+def test_every_replica_answers_through_every_node(traffic_by, tables_by, path, roster_then, limits, promise):
     """moby/moby#27016: a backend missing on one node costs no request, so only coverage shows it."""
     verdict = covered(
         traffic_by(path),
-        roster,
+        roster_then,
         tables_by(path),
         miss=limits.miss,
         false_alarm=limits.false_alarm,
@@ -23,11 +23,11 @@ def test_every_replica_answers_through_every_node(traffic_by, tables_by, path, r
 
 @pytest.mark.parametrize("path", [Path.INGRESS, Path.VIP], ids=str)
 @pytest.mark.check("spread.even")
-def test_every_replica_gets_its_share(traffic_by, tables_by, path, roster, limits, promise):
+def test_every_replica_gets_its_share(traffic_by, tables_by, path, roster_then, limits, promise):
     """moby/moby#30464: an entry node whose table differs sends a share of requests nowhere."""
     verdict = even(
         traffic_by(path),
-        roster,
+        roster_then,
         tables_by(path),
         miss=limits.miss,
         false_alarm=limits.false_alarm,

@@ -91,6 +91,13 @@ class Script:
             self._loads(roster)
             if self.broken:
                 self.log.write("skipped", check="node-loss.rejoined", why="swarm-worker1 has not healed")
+                self.log.write(
+                    "artifacts",
+                    folder="artifacts/1-test-even-ingress",
+                    test="test_spread.py::test_even[ingress]",
+                    files=["nodes.json", "swarm-worker1/engine.log"],
+                    missing=["swarm-worker1/kernel.log: no answer within 6 s"],
+                )
             self._phase("clean up", 4.1)
         return self.folder
 

@@ -25,6 +25,7 @@ from harness import journal, lab, report
 from harness.errors import Exit, HarnessError, Interrupted, RequestError, Unmeasurable
 from harness.lab import enter
 from harness.progress import Progress, step
+from harness.report import kept
 from harness.request import MORE_TIME, REPORTS, Request, new_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +64,7 @@ def run(request: Request, progress: Progress) -> Outcome:
         if interrupted and not _claims(folder):
             raise Interrupted("interrupted, cleaned up")
         if troubles and not _claims(folder):
+            _tell_kept(folder)
             raise troubles[0]
         with _phase(log, progress, "report"):
             written = report.write_all(folder)
@@ -202,8 +204,14 @@ def _claims(folder: Path) -> bool:
     return bool(journal.load(folder / "journal.jsonl").claims)
 
 
+def _tell_kept(folder: Path) -> None:
+    for where, test in kept.folders(folder, journal.load(folder / "journal.jsonl")):
+        print(f"kept: {where} (when {test} failed)", file=sys.stderr)  # noqa: T201  beside the error's line
+
+
 def _drop_if_empty(folder: Path) -> None:
-    """A run that verified nothing leaves nothing."""
+    """A run that verified nothing and kept nothing leaves nothing."""
     with contextlib.suppress(HarnessError, OSError):
-        if not _claims(folder):
+        saved = journal.load(folder / "journal.jsonl")
+        if not saved.claims and not saved.of("artifacts"):
             shutil.rmtree(folder)

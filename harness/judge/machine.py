@@ -24,6 +24,7 @@ EXCUSABLE = frozenset(
         "outage-too-long",
         "port-open-after-remove",
         "replacement-too-early",
+        "replica-replaced",
         "requests-lost-at-entry",
         "task-not-replaced",
     }

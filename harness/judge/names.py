@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.evidence import NameAnswer, Names, Roster
 from harness.judge.verdict import Finding, Subject, Verdict, judge, unknown
-from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed
+from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed, replaced
 
 _REMEDY = (
     "compare the node's endpoint table (docker network inspect -v) with the running tasks; update --force"
@@ -53,6 +53,8 @@ def tasks_resolve(names: Names, roster: Roster, *, network: str = "") -> Verdict
         network: id or name of the network that the asking tasks share with the service; empty: the one on
             which the service's VIP was resolved, else the one whose addresses fit the answers best.
     """
+    if told := replaced(roster):
+        return unknown(f"{told}: the names may hold either")
     mine = _answers(names, f"tasks.{names.service}")
     chosen = network or _network(names, roster, mine)
     want = {p.address for one in roster.replicas for p in one.addresses if p.network == chosen}

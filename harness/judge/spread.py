@@ -9,7 +9,7 @@ from harness.evidence import Balancers, Roster, Traffic
 from harness.judge import budget, fair, stats
 from harness.judge.symptoms import Entry, diagnose, entries
 from harness.judge.verdict import Subject, Verdict, judge, unknown
-from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed, witness
+from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed, replaced, witness
 
 _LOSSES = frozenset({"dead-backend-at-entry", "requests-lost-at-entry"})  # not a matter of coverage
 _TWO = 2
@@ -211,6 +211,8 @@ def _spread(
         return unknown("the traffic kept its connections: balancing is per connection")
     if not roster.replicas:
         return unknown(f"no running replica of {traffic.service} was known: nothing to compare with")
+    if told := replaced(roster):
+        return unknown(f"{told}: nothing can be said of shares")
     parts = [look(entry) if entry.samples else blind(f"{entry.node}: not one request") for entry in every]
     read = [entry for entry in every if entry.table is not None]
     exact = [entry for entry in every if entry.table is not None and entry.table.exact]

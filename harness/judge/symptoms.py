@@ -10,7 +10,7 @@ from harness.evidence import Balancers, Roster, Traffic
 from harness.judge import stats
 from harness.judge.tables import Table, table_of
 from harness.judge.verdict import Finding, Subject
-from harness.judge.words import count, listed, tally
+from harness.judge.words import count, listed, replaced, tally
 from harness.model import Outcome, Path, Replica, Sample
 
 NO_CONNECTION = frozenset(
@@ -44,6 +44,8 @@ class Entry:
     Attributes:
         live: tasks that may answer; None if no roster is known (then any answer counts).
         table: the IPVS table on its way to the service, where one was read.
+        came: tasks that came to run while it was asked, and may answer too.
+        replaced: which tasks came and went meanwhile, in a clause.
     """
 
     node: str
@@ -52,11 +54,13 @@ class Entry:
     samples: tuple[Sample, ...]
     live: tuple[Replica, ...] | None = None
     table: Table | None = None
+    came: tuple[Replica, ...] = ()
+    replaced: str = ""
 
     @functools.cached_property
     def answered(self) -> tuple[Sample, ...]:
         """Requests that a rightful replica answered."""
-        names = None if self.live is None else {replica.task for replica in self.live}
+        names = None if self.live is None else {replica.task for replica in (*self.live, *self.came)}
         return tuple(one for one in self.samples if one.ok and (names is None or one.replica in names))
 
     @functools.cached_property
@@ -120,6 +124,8 @@ def entries(
             tuple(sorted(traffic.at(node), key=lambda one: (one.began, one.seq))),
             None if roster is None else roster.replicas,
             None if roster is None else table_of(balancers, node, traffic.path, roster),
+            () if roster is None else roster.came,
+            "" if roster is None else replaced(roster),
         )
         for node in traffic.entries
     )
@@ -140,6 +146,8 @@ def diagnose(entry: Entry, every: tuple[Entry, ...]) -> tuple[Finding, ...]:
     found: list[Finding] = []
     if entry.foreign:
         found.append(_foreign(entry))
+    if entry.replaced:  # tables and turns changed under the requests: no pattern in them tells anything
+        return (*found, _replaced(entry)) if entry.lost else tuple(found)
     unseen = entry.unseen
     losses = _lost(entry, unseen) if entry.lost else ()
     found.extend(losses)
@@ -183,6 +191,17 @@ def _foreign(entry: Entry) -> Finding:
         ("B3", "G7", "F1", "A9"),
         f"on {entry.node}, look for an address in the IPVS services of two marks, for a container without "
         "a task, and for a process of the host on the port",
+    )
+
+
+def _replaced(entry: Entry) -> Finding:
+    return Finding(
+        "replica-replaced",
+        Subject(service=entry.service, path=entry.path.value),
+        f"{entry.replaced}; {entry.node}: {len(entry.lost)} of {len(entry.samples)} requests lost "
+        f"({tally(entry.outcomes)})",
+        ("H1",),
+        "why did a task end that nobody ended? docker service ps --no-trunc, its log, and its node's engine",
     )
 
 

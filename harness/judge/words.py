@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from harness.evidence import Roster
 from harness.judge.verdict import Finding, State, Subject, Verdict, worst
 from harness.model import Path
 
@@ -32,6 +33,13 @@ def bad(text: str, *findings: Finding) -> Part:
 def blind(text: str) -> Part:
     """A part that could not be told."""
     return Part(State.UNKNOWN, text)
+
+
+def replaced(roster: Roster) -> str:
+    """Which replicas came and went while they were asked, in a clause; empty if none did."""
+    came, went = ([one.label for one in replicas] for replicas in (roster.came, roster.went))
+    told = [f"{listed(went)} ended" if went else "", f"{listed(came)} came" if came else ""]
+    return f"while it was asked, {' and '.join(part for part in told if part)}" if came or went else ""
 
 
 def conclude(

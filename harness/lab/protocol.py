@@ -103,6 +103,19 @@ class Lab(Protocol):
     def plug(self, node: str) -> None:
         """Put the node's network cable back. No effect if it is in."""
 
+    def kernel_says(self, node: str, *, every_task: bool = False) -> str:
+        """What the node's kernel printed, and what it says now of blocked tasks and memory.
+
+        It is asked past the node's programs, so it also tells of a node on which nothing runs on.
+
+        Args:
+            node: host name.
+            every_task: the stack of every task besides (long).
+
+        Raises:
+            RequestError: the lab has no such node.
+        """
+
     def processes(self) -> tuple[int, ...]:
         """Ids of processes here whose descendants are all others of the lab; none if it is gone."""
 

@@ -17,6 +17,7 @@ from harness.evidence import Load
 from harness.journal import Claim, Saved
 from harness.judge.verdict import State
 from harness.report import latency, overview, pairs, timeline
+from harness.report.kept import kept
 from harness.report.matrix import matrices
 from harness.report.summary import MARK, headline
 from harness.report.terminal import duration
@@ -56,6 +57,7 @@ def page(saved: Saved, found: Document) -> str:
             unknown=found.grouped(State.UNKNOWN),
             environment=environment,
             matrices=matrices(saved),
+            kept=kept(saved),
             grids=pairs.grids(saved),
             stories=[(one, _judged(one.claims, saved, found)) for one in stories],
             figures=figures,

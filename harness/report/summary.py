@@ -48,7 +48,13 @@ def headline(document: Document) -> str:
     return "; ".join([line, *tail])
 
 
-def show(document: Document, phases: tuple[Phase, ...], page: Path, console: Console) -> None:
+def show(
+    document: Document,
+    phases: tuple[Phase, ...],
+    page: Path,
+    console: Console,
+    kept: tuple[tuple[Path, str], ...] = (),
+) -> None:
     """Print the summary.
 
     Args:
@@ -56,6 +62,7 @@ def show(document: Document, phases: tuple[Phase, ...], page: Path, console: Con
         phases: in the order in which they ended; one named ``all`` is the whole run.
         page: the report's page.
         console: where to; without a terminal plain lines, nothing decorative.
+        kept: folders of what was kept at failures, each with the test that had failed.
     """
     console.print(Text(harmless(headline(document)), style=STYLE[document.verdict]))
     for state in (State.REFUTED, State.UNKNOWN):
@@ -78,6 +85,9 @@ def show(document: Document, phases: tuple[Phase, ...], page: Path, console: Con
     told = time_line(phases)
     if told:
         console.print(Text.assemble(("time    ", "dim"), told))
+    for folder, test in kept:
+        failed = harmless(f"  when {test} failed")
+        console.print(Text.assemble(("kept    ", "dim"), str(folder), (failed, "dim")))
     console.print(Text.assemble(("report  ", "dim"), str(page)))
 
 

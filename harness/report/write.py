@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from harness import journal
 from harness.errors import Exit, RequestError
 from harness.journal import Saved
-from harness.report import summary
+from harness.report import kept, summary
 from harness.report.junit import junit
 from harness.report.terminal import console
 from harness.report.verdicts import Document, document
@@ -66,7 +66,7 @@ def write(folder: Path, saved: Saved, found: Document, *, latest: bool) -> Writt
         raise RequestError(
             f"{folder} cannot be written ({error.strerror})", remedy="look at its owner"
         ) from error
-    return Written(found.exit, found.data(), lambda: _summarise(folder, found))
+    return Written(found.exit, found.data(), lambda: _summarise(folder, saved, found))
 
 
 def redraw(folder: Path) -> Path:
@@ -140,8 +140,8 @@ def _length(saved: Saved) -> float:
     return max(times) - min(times) if times else 0.0
 
 
-def _summarise(folder: Path, found: Document) -> None:
-    page = folder / PAGE
+def _summarise(folder: Path, saved: Saved, found: Document) -> None:
+    here = folder
     with contextlib.suppress(ValueError):
-        page = page.resolve().relative_to(Path(os.getcwd()))  # noqa: PTH109  what the person sees as "here"
-    summary.show(found, phases(folder / JOURNAL), page, console())
+        here = here.resolve().relative_to(Path(os.getcwd()))  # noqa: PTH109  what the person sees as "here"
+    summary.show(found, phases(folder / JOURNAL), here / PAGE, console(), kept.folders(here, saved))

@@ -29,14 +29,14 @@ class Promises:
     def __init__(self, journal: Journal, selected: frozenset[str]) -> None:
         self._journal = journal
         self._selected = selected
-        self._test = ""
+        self.test = ""  # the one that runs
         self._of_test: list[Claim] = []
         self.claims: list[Claim] = []
         self.machine: list[machine.Use] = []  # how the machine that runs the lab was used so far
 
     def begin(self, test: str) -> None:
         """A test begins; its promises are counted from here."""
-        self._test, self._of_test = test, []
+        self.test, self._of_test = test, []
 
     def __call__(self, check: str, verdict: Verdict) -> None:
         """Write down what was judged of ``check``.
@@ -45,9 +45,9 @@ class Promises:
             KeyError: no check has this id.
         """
         verdict = machine.excused(verdict, self.machine, self._journal.spans)
-        claim = Claim(check, checks.claim_of(check), verdict, self._test)
+        claim = Claim(check, checks.claim_of(check), verdict, self.test)
         if check in self._selected:
-            self._journal.claim(check, claim.title, verdict, suite=self._test)
+            self._journal.claim(check, claim.title, verdict, suite=self.test)
             self._of_test.append(claim)
             self.claims.append(claim)
 

@@ -22,6 +22,7 @@ from harness.errors import Exit, HarnessError, RequestError
 from harness.journal import Journal
 from harness.progress import Silent
 from harness.request import Request
+from harness.stage.artifacts import Artifacts
 from harness.stage.interrupts import Interrupts
 from harness.stage.machine import MachineWatch
 from harness.stage.news import Pipe, Steps
@@ -45,6 +46,7 @@ class Stage:
     promises: Promises
     interrupts: Interrupts
     steps: Steps
+    artifacts: Artifacts
     hurt: str = ""
     skipped: set[str] = dataclasses.field(default_factory=set)
     troubles: list[HarnessError] = dataclasses.field(default_factory=list)
@@ -67,10 +69,11 @@ class Stage:
         settings = config.load(asked.config, required=asked.config is not None)
         journal = Journal(folder / "journal.jsonl")
         progress = Silent() if options.progress_fd is None else Pipe(options.progress_fd)
+        steps = Steps(progress, journal)
         interrupts = Interrupts(lambda reason: setattr(session, "shouldstop", reason))
         stage = cls(
             session, folder, asked, settings, journal, Promises(journal, frozenset(asked.checks)),
-            interrupts, Steps(progress, journal),
+            interrupts, steps, Artifacts(folder, journal, steps),
         )  # fmt: skip
         journal.begin(
             folder.name,
@@ -126,6 +129,11 @@ class Stage:
         self.journal.write("trouble", text=known.message, remedy=known.remedy, exit=int(known.exit))
         if isinstance(error, RequestError) or not self.promises.claims:
             self.session.shouldstop = known.message
+
+    def keep_artifacts(self, error: BaseException) -> None:
+        """A test failed: keep what the swarm says now, unless the run was told to end."""
+        if not self.interrupts.reason:
+            self.artifacts.keep(self.promises.test, error)
 
     def watch_machine(self, lab: Callable[[], Iterable[int]]) -> MachineWatch:
         """For a block: how much of this machine is used by others than us and ``lab`` (process ids)."""

@@ -71,7 +71,9 @@ def lab(stage: Stage) -> Lab:
 @pytest.fixture(scope="session")
 def swarm(stage: Stage, engine: Engine) -> Iterator[Swarm]:
     """The swarm under test: ours alone while the run lasts."""
+    found = labs.find() if stage.request.target == "lab" else None
     with (
+        stage.artifacts.of(engine, stage.run, found),
         Swarm(
             engine,
             stage.journal,
@@ -79,6 +81,7 @@ def swarm(stage: Stage, engine: Engine) -> Iterator[Swarm]:
             addresses=stage.settings.nodes,
             progress=stage.steps.progress,
             keep=stage.request.keep_workloads,
+            failing=stage.keep_artifacts,
         ) as opened,
         opened.lock() as told,
     ):

@@ -145,6 +145,13 @@ def ingress(
 
 
 @pytest.fixture(scope="session")
+def roster_then(whoami: ServiceHandle, roster: Roster, ingress: Traffic, overlay_look: OverlayLook) -> Roster:
+    """whoami's replicas as deployed, and those that ran once they had been asked on every way."""
+    del ingress, overlay_look  # they are over
+    return whoami.roster(since=roster)
+
+
+@pytest.fixture(scope="session")
 def traffic_by(ingress: Traffic, overlay_look: OverlayLook) -> Callable[[Path], Traffic]:
     """``traffic_by(path)``: the traffic that took this path."""
     return {Path.INGRESS: ingress, Path.VIP: overlay_look.traffic}.__getitem__

@@ -48,6 +48,7 @@ class Swarm:
         *,
         progress: Progress | None = None,
         keep: bool = False,
+        failing: Callable[[BaseException], None] | None = None,
     ) -> None:
         """Nothing is sent yet.
 
@@ -59,6 +60,7 @@ class Swarm:
             addresses: address of a node by its hostname, where the swarm's own word does not do.
             progress: told of what changes during a wait.
             keep: leave deployed objects in place (``--keep-workloads``).
+            failing: told of what ends a block, before what the block deployed is removed.
         """
         self.engine: Engine = RecordingEngine(engine, journal)
         self.run = run
@@ -66,6 +68,7 @@ class Swarm:
         self._addresses = dict(addresses or {})
         self._progress = progress or Silent()
         self._keep = keep
+        self._failing = failing or (lambda _: None)
         self._differ = Differ()
         self._pump = Pump(self.engine, journal)
         self._reader = Reader(self.engine, clock, self._pump)
@@ -273,7 +276,8 @@ class Swarm:
         """Undo after the block, whatever ends it; an error of the block outlives one of the undoing."""
         try:
             yield
-        except BaseException:
+        except BaseException as ended:
+            self._failing(ended)
             if not self._keep:
                 try:
                     action()

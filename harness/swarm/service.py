@@ -75,9 +75,20 @@ class ServiceHandle:
         """The tasks that run now, by slot and node (a hostname)."""
         return self._replicas(self._read((self.id,)))
 
-    def roster(self) -> Roster:
-        """The replicas now, as evidence in the journal."""
+    def roster(self, since: Roster | None = None) -> Roster:
+        """The replicas now, as evidence in the journal.
+
+        Args:
+            since: what ran before they were asked. If the same still run, it is what is returned; else that
+                roster, with those that run now as ``until``.
+        """
         view = self._read((self.id,))
+        if since is not None:
+            now = self._replicas(view)
+            if {one.task for one in now} == {one.task for one in since.replicas}:
+                return since
+            ident = self._journal.new_id("roster")
+            return self._journal.keep(dataclasses.replace(since, id=ident, until=now))
         ident = self._journal.new_id("roster")
         asked = self.spec.replicas if self.spec.mode == "replicated" else 0
         return self._journal.keep(Roster(ident, self.name, view.at, self._replicas(view), asked))

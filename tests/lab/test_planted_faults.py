@@ -69,4 +69,11 @@ def test_a_planted_fault_is_named_with_its_node(
     assert cause in done.out
     lost = [one for one in box.records("sample") if one.get("entry") == NODE and one["outcome"] != "ok"]
     assert bool(lost) == (cause != "replica-missing-at-entry"), told
+    kept = box.records("artifacts")[0]
+    told_by = {f"{node.hostname}/{log}" for node in the_lab.nodes for log in ("engine.log", "console.log")}
+    assert {"swarm.txt", "services.json", "tasks.json", "nodes.json", *told_by} <= set(kept["files"])
+    assert (
+        kept["missing"],
+        all((box.runs()[-1] / kept["folder"] / name).stat().st_size for name in told_by),
+    ) == ([], True)
     assert box.left(the_lab, runs=1) == []

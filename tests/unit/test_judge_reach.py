@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from harness.evidence import Counter, Fault, PortClosure, Roster, Traffic
 from harness.judge.counter import counts_exactly, counts_through_kill
 from harness.judge.reach import answers_everywhere, answers_without_task, closed_after_remove
-from harness.judge.spread import pinned
+from harness.judge.spread import covered, even, pinned
 from harness.judge.verdict import State, Verdict
 from harness.model import Outcome, Path, Replica, Sample
 
@@ -182,3 +182,48 @@ def test_a_kill_without_proof_or_without_requests_is_unknown() -> None:
     }
 
     assert states == {State.UNKNOWN}
+
+
+HEIR = Replica("task9", 2, W2)
+MOVED = dataclasses.replace(ROSTER, until=(ROSTER.replicas[0], HEIR, ROSTER.replicas[2]))
+
+
+def test_a_replacement_is_no_stranger() -> None:
+    """A task came while the nodes were asked: its answers count, every node answered."""
+    asked = traffic(who=("task0", "task1", "task2", "task9"))
+
+    assert answers_everywhere(asked, roster=MOVED).state is State.UPHELD
+    assert found(answers_everywhere(asked, roster=ROSTER)) == [
+        ("foreign-answer-at-entry", node) for node in NODES
+    ]
+
+
+def test_what_a_replacement_cost_is_lost_and_named_so() -> None:
+    """No table's pattern is read into it, and no stranger stays unnamed."""
+    asked = traffic(who=("task0", "task2", "task9"))
+    torn = tuple(
+        dataclasses.replace(one, outcome=Outcome.RESET, replica="")
+        if one.seq % 10 == 0 and one.entry == W1
+        else one
+        for one in asked.samples
+    )
+    verdict = answers_everywhere(dataclasses.replace(asked, samples=torn), roster=MOVED)
+
+    assert [one.name for one in verdict.findings] == ["replica-replaced"]
+    assert "while it was asked, .2@swarm-worker1 ended and .2@swarm-worker2 came" in verdict.sentence
+    other = dataclasses.replace(asked.samples[0], replica="task7")
+    stranger = dataclasses.replace(asked, samples=(other, *asked.samples[1:]))
+    assert found(answers_everywhere(stranger, roster=MOVED)) == [("foreign-answer-at-entry", MANAGER)]
+
+
+@pytest.mark.parametrize("until", [(*ROSTER.replicas, HEIR), ROSTER.replicas[:2], ()], ids=str)
+@pytest.mark.parametrize("judge", [covered, even])
+def test_shares_over_a_set_that_changed_are_unknown(
+    judge: Callable[..., Verdict], until: tuple[Replica, ...]
+) -> None:
+    """Grown, shrunk or gone: there was no one set to be even over."""
+    asked = traffic(who=("task0", "task1", "task2"))
+
+    assert judge(asked, ROSTER).state is State.UPHELD
+    verdict = judge(asked, dataclasses.replace(ROSTER, until=until))
+    assert (verdict.state, "while it was asked" in verdict.sentence) == (State.UNKNOWN, True)

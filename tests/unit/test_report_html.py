@@ -72,12 +72,13 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_the_page_is_whole_and_refers_to_nothing_outside(page: str) -> None:
-    """It opens offline: every reference is empty data or nothing, and a policy forbids the rest."""
+    """It opens offline: a reference is empty data or a file kept beside it, and a policy forbids the rest."""
     read = Reader(page)
 
     assert read.crossed == []
     assert read.open == []
-    assert read.references == ["data:,"]
+    beside = "artifacts/1-test-even-ingress/"
+    assert read.references == ["data:,", f"{beside}nodes.json", f"{beside}swarm-worker1/engine.log"]
     assert "default-src 'none'" in page
 
 
@@ -105,6 +106,7 @@ def test_broken_promises_come_before_every_other_section(page: str) -> None:
         "latency-section",
         "throughput",
         "checks",
+        "artifacts",
         "environment",
         "limits",
     ]
@@ -130,6 +132,14 @@ def test_limits_and_skipped_checks_are_printed(page: str) -> None:
     assert "kill_lost_share" in page
     assert "a request not answered within this is lost" in page
     assert "swarm-worker1 has not healed" in page
+
+
+def test_what_was_kept_is_named_and_what_was_not_there_too(page: str) -> None:
+    """The files lie beside the page; a gap tells its reason."""
+    told = page.split('id="artifacts"')[1].split("</section>", maxsplit=1)[0]
+    assert "test_even[ingress]" in told
+    assert ">swarm-worker1/engine.log</a>" in told
+    assert "not there: swarm-worker1/kernel.log: no answer within 6 s" in told
 
 
 def test_plotly_is_inlined_once(page: str) -> None:

@@ -94,6 +94,18 @@ def test_without_a_terminal_it_is_plain_and_short(tmp_path: Path) -> None:
     ]
 
 
+def test_what_was_kept_is_named_before_the_report(tmp_path: Path) -> None:
+    """One line per failure: the folder, and which test had failed."""
+    stream = io.StringIO()
+    where = ((tmp_path / "artifacts/1-test-even", "test_even[vip]"),)
+    show(made("refuted"), (), tmp_path / "report.html", console(stream), where)
+
+    assert stream.getvalue().splitlines()[-2:] == [
+        f"kept    {tmp_path}/artifacts/1-test-even  when test_even[vip] failed",
+        f"report  {tmp_path}/report.html",
+    ]
+
+
 def test_what_several_checks_tell_in_the_same_words_is_printed_once(tmp_path: Path) -> None:
     """A run that ended early has one reason for everything that it never reached."""
     first = told("never reached: port 8080 is taken").checks[0]

@@ -44,6 +44,21 @@ def test_a_deployed_service_runs_for_the_block_and_is_gone_after_it(lab: Bench) 
     assert lab.engine.tasks() == ()
 
 
+def test_a_roster_looked_at_again_tells_who_came_and_went(lab: Bench) -> None:
+    """The same tasks give the same evidence; another set is told beside what ran before."""
+    with lab.swarm.deploy(WEB) as web:
+        lab.swarm.wait(web.running(), within=10)
+        before = web.roster()
+        assert web.roster(since=before) is before
+
+        web.scale(2)
+        lab.swarm.wait(web.running(), within=10)
+        after = web.roster(since=before)
+
+    assert after.replicas == before.replicas
+    assert (len(after.went), after.came, after.id == before.id) == (1, (), False)
+
+
 def test_ctrl_c_between_creation_and_answer_leaves_nothing(
     lab: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from harness.lab.uml import namespaces, resolver, state
+from harness.lab.uml import mconsole, namespaces, resolver, state
 
 _MAX_REQUEST: Final = 1 << 20
 _PATH: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -70,6 +70,8 @@ class Holder:
                 _ip("link", "set", words["link"], "up" if words["up"] else "down")
             case "links":
                 answer["up"] = _links_up()
+            case "kernel":
+                answer["text"] = _kernel_says(words["name"], every_task=words["every_task"])
             case "commit":
                 self.committed = True
             case other:
@@ -160,6 +162,12 @@ class Holder:
                 line = stream.readline(_MAX_REQUEST)
                 if line:
                     stream.write(json.dumps(self.request(json.loads(line))).encode() + b"\n")
+
+
+def _kernel_says(name: str, *, every_task: bool) -> str:
+    # relative to the lab's directory, where we are: the path of a socket is limited to 107 bytes
+    door = Path("nodes") / name / name / "mconsole"
+    return mconsole.ask(door, mconsole.EVERY_TASK if every_task else mconsole.BLOCKED, bound=4.0)
 
 
 def _enter(root: str) -> None:

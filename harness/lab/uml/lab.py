@@ -18,6 +18,7 @@ from harness.lab import enter
 from harness.lab.protocol import Endpoint, LabNode, NodeStatus
 from harness.lab.uml import boot, channel, control, form, state
 
+_CONSOLE: Final = 1 << 17  # characters of a console log's end that are told
 BOOT_BOUND: Final = 60.0  # seconds for a kernel to run commands after power on
 
 
@@ -142,6 +143,23 @@ class UmlLab:
     def plug(self, node: str) -> None:
         """Put the node's network cable back."""
         control.ask(self.where, "link", link=boot.port(self.node(node)), up=True)
+
+    def kernel_says(self, node: str, *, every_task: bool = False) -> str:
+        """What the node's kernel printed, and what it says now, asked past its programs.
+
+        Raises:
+            RequestError: the lab has no such node, or is gone.
+        """
+        name = self.node(node).hostname
+        try:
+            printed = self.machine(self.node(node)).console.read_text(errors="replace")
+        except OSError as error:
+            printed = f"no console log: {error.strerror}\n"
+        try:
+            said = str(control.ask(self.where, "kernel", name=name, every_task=every_task)["text"])
+        except Unmeasurable as error:
+            said = f"{error}\n"
+        return f"{printed[-_CONSOLE:]}\n--- asked now ---\n{said}"
 
     def processes(self) -> tuple[int, ...]:
         """The holder, first process of the lab's own process namespace."""

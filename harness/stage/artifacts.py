@@ -1,0 +1,89 @@
+"""What a person would ask for when a test failed, kept at that moment in ``artifacts/<number>-<test>/``.
+
+Kept, never judged: a part that cannot be had is named and left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from harness.engine.protocol import Engine
+from harness.errors import RequestError
+from harness.journal import Journal
+from harness.lab.protocol import Lab
+from harness.stage import keeping
+from harness.stage.news import Steps
+
+MOST: Final = 3  # failures of one run of which this is kept: later ones mostly follow from them
+_NOT_OURS: Final = "engine logs: a node of a lab alone is asked; elsewhere journalctl -u docker, on each node"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Source:
+    engine: Engine
+    run: str
+    lab: Lab | None
+
+
+class Artifacts:
+    """Keeps what the swarm says at the first failures of a run.
+
+    Args:
+        folder: the run's folder.
+        journal: where it is written down what was kept.
+        steps: told that it takes a moment.
+    """
+
+    def __init__(self, folder: Path, journal: Journal, steps: Steps) -> None:
+        self._folder, self._journal, self._steps = folder / "artifacts", journal, steps
+        self._source: _Source | None = None
+        self._seen: list[BaseException] = []
+
+    @contextlib.contextmanager
+    def of(self, engine: Engine, run: str, lab: Lab | None) -> Iterator[None]:
+        """For a block: the manager to ask, the run whose services are meant, and the lab it all runs on."""
+        self._source = _Source(engine, run, lab)
+        try:
+            yield
+        finally:
+            self._source = None
+
+    def keep(self, test: str, error: BaseException) -> None:
+        """Keep what there is to be had now that ``test`` failed with ``error``; never an error of its own.
+
+        Once per error, and for the first `MOST` of a run. A wrong request tells its reason itself, and an
+        interrupted run is to end soon: nothing is kept of them.
+        """
+        source = self._source
+        if source is None or isinstance(error, RequestError) or not isinstance(error, Exception):
+            return
+        if any(error is one for one in self._seen) or len(self._seen) >= MOST:
+            return
+        self._seen.append(error)
+        words = re.sub(r"[^a-z0-9]+", "-", test.rpartition("::")[2].lower()).strip("-")
+        folder = keeping.Folder(self._folder / f"{len(self._seen)}-{words[:60]}")
+        with self._steps("keep what the swarm says"):
+            absent = keeping.swarm(folder, source.engine, source.run)
+            if source.lab is None:
+                folder.gaps.append(_NOT_OURS)
+            else:
+                self._nodes(folder, source.lab, absent)
+        self._journal.write(
+            "artifacts",
+            folder=f"artifacts/{folder.path.name}",
+            test=test,
+            files=sorted(folder.files),
+            missing=sorted(folder.gaps),
+        )
+
+    @staticmethod
+    def _nodes(folder: keeping.Folder, lab: Lab, absent: frozenset[str]) -> None:
+        with ThreadPoolExecutor(len(lab.nodes)) as threads:
+            names = [node.hostname for node in lab.nodes]
+            list(threads.map(lambda name: keeping.node(folder, lab, name, absent=name in absent), names))
