@@ -107,9 +107,13 @@ class _Suites:
         return outcome
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_teardown(self) -> None:
-        """From here to the next test an interrupt waits."""
-        self.config.stash[STAGE].interrupts.cleaning = True
+    def pytest_runtest_teardown(self, nextitem: pytest.Item | None) -> None:
+        """From here to the next test an interrupt waits; after the last one everything is removed."""
+        stage = self.config.stash[STAGE]
+        if nextitem is None and stage.clear is not None:
+            stage.pause("end")
+            stage.clean_up()
+        stage.interrupts.cleaning = True
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -129,7 +133,7 @@ class _Suites:
     def pytest_sessionfinish(self) -> None:
         """Clean-up follows: no interrupt tears it."""
         if STAGE in self.config.stash:
-            self.config.stash[STAGE].interrupts.cleaning = True
+            self.config.stash[STAGE].clean_up()
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:

@@ -103,7 +103,9 @@ def time_line(phases: tuple[Phase, ...]) -> str:
             spent[phase.name] = spent.get(phase.name, 0.0) + phase.seconds
     long = {name: seconds for name, seconds in spent.items() if seconds >= _WORTH_NAMING}
     rest = sum(spent.values()) - sum(long.values())
+    between = whole[-1] - sum(spent.values()) if whole and spent else 0.0
     told = sorted(long.items(), key=lambda item: -item[1]) + ([("short steps", rest)] if rest else [])
+    told += [("between steps", between)] if between >= _WORTH_NAMING else []
     steps = ", ".join(f"{name} {duration(seconds)}" for name, seconds in told)
     return ": ".join(part for part in (duration(whole[-1]) if whole else "", steps) if part)
 

@@ -35,6 +35,7 @@ class Stage:
 
     Attributes:
         hurt: why disruptive checks must not start; empty on a swarm that is whole.
+        clear: removes what the run deployed; None before there is a swarm, and once it was called.
         skipped: checks that were left out, which are neither upheld nor unknown.
     """
 
@@ -48,6 +49,7 @@ class Stage:
     steps: Steps
     artifacts: Artifacts
     hurt: str = ""
+    clear: Callable[[], None] | None = None
     skipped: set[str] = dataclasses.field(default_factory=set)
     troubles: list[HarnessError] = dataclasses.field(default_factory=list)
 
@@ -148,6 +150,18 @@ class Stage:
         with self.steps(f"paused after {step}"):
             while not token.exists():
                 time.sleep(0.1)  # a person decides how long
+
+    def clean_up(self) -> None:
+        """The tests are over: remove what the run deployed, once; interrupts wait from here on."""
+        self.interrupts.cleaning = True
+        clear, self.clear = self.clear, None
+        if clear is None:
+            return
+        try:
+            with self.steps("clean up"):
+                clear()
+        except HarnessError as error:  # whoever deployed it tries again
+            self.journal.write("trouble", text=f"removing the run's services: {error}")
 
     def exit(self, judged: Exit) -> Exit:
         """The exit code of the run, given the code of its verdict."""

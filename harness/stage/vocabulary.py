@@ -88,6 +88,7 @@ def swarm(stage: Stage, engine: Engine) -> Iterator[Swarm]:
         if told:
             stage.journal.write("note", text=told)
         opening.require_enough(opened.nodes())
+        stage.clear = opened.clear
         yield opened
 
 
@@ -133,7 +134,6 @@ def deployed(
     with undo_later:
         stage.pause("deploy")
         yield handles
-        stage.pause("end")
 
 
 @pytest.fixture(scope="session")

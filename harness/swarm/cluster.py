@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self
@@ -255,6 +257,21 @@ class Swarm:
             RequestError: another run is alive on this swarm.
         """
         return lock.held(self.engine, self.journal, self.run)
+
+    def clear(self) -> None:
+        """Remove the run's services all at once, and wait until their tasks have ended.
+
+        The blocks that deployed them find nothing left to undo. Nothing is removed with ``keep``.
+
+        Raises:
+            WaitTimeout: tasks still live after a minute.
+        """
+        services = () if self._keep else self.engine.services(self._label)
+        for service in services:
+            self.engine.remove_service(service.id)
+        if services:
+            every = functools.reduce(operator.and_, (conditions.gone(service) for service in services))
+            self.wait(every, REMOVAL, f"{len(services)} services are removed")
 
     def sweep(self, run: str | None = None) -> list[str]:
         """Remove what ``run``, or any run that is no longer alive, left; says what, one line each.

@@ -40,6 +40,11 @@ def asks(box: Box) -> bool:
     return bool(box.records("claim")) and bool(box.records("sample"))
 
 
+def waits(box: Box) -> bool:
+    """Both promises were judged; the run waits at its end."""
+    return len(box.records("claim")) > 1
+
+
 def reports(box: Box) -> bool:
     """The verdicts are written, the page is being drawn."""
     return (box.runs()[-1] / "verdicts.json").exists() if box.runs() else False
@@ -50,12 +55,12 @@ def reports(box: Box) -> bool:
     [
         (begins, SMOKE, signal.SIGINT, 0),
         (deploys, TRAFFIC, signal.SIGINT, 1),
-        (deploys, TRAFFIC, signal.SIGTERM, 1),
         (looks, SMOKE, signal.SIGINT, 1),
         (asks, TRAFFIC, signal.SIGTERM, 1),
+        (waits, (*TRAFFIC, "--pause-after", "end"), signal.SIGINT, 1),
         (reports, QUICK, signal.SIGINT, 1),
     ],
-    ids=["begins", "deploys", "deploys-term", "looks", "asks-term", "reports"],
+    ids=["begins", "deploys", "looks", "asks-term", "waits", "reports"],
 )
 def test_an_interrupt_cleans_up(
     the_lab: UmlLab,

@@ -89,7 +89,7 @@ def test_without_a_terminal_it_is_plain_and_short(tmp_path: Path) -> None:
         "    seen 2",
         "    cause   entry-dead at swarm-worker1 (B2)",
         "    remedy  look there",
-        "time    1 min 15 s: lab 11 s, spread 3.0 s",
+        "time    1 min 15 s: lab 11 s, spread 3.0 s, between steps 1 min 01 s",
         f"report  {tmp_path}/report.html",
     ]
 

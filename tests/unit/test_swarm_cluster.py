@@ -44,6 +44,28 @@ def test_a_deployed_service_runs_for_the_block_and_is_gone_after_it(lab: Bench) 
     assert lab.engine.tasks() == ()
 
 
+def test_services_are_cleared_all_at_once(lab: Bench) -> None:
+    """As long as the slowest takes, not one after the other; their blocks' ends find nothing."""
+    other = dataclasses.replace(WEB, name="other", ports=())
+    with lab.swarm.deploy(WEB) as web, lab.swarm.deploy(other) as more:
+        lab.swarm.wait(web.running() & more.running(), within=10)
+        lab.swarm.clear()
+
+        assert (lab.engine.services(), lab.engine.tasks()) == ((), ())
+    lab.swarm.clear()
+
+
+def test_what_is_to_be_kept_is_not_cleared(tmp_path: Path) -> None:
+    """``--keep-workloads``."""
+    made = bench(tmp_path, keep=True)
+    with made.swarm.deploy(WEB):
+        made.swarm.clear()
+    made.swarm.close()
+    made.journal.close()
+
+    assert [service.name for service in made.engine.services()] == [WEB.name]
+
+
 def test_a_roster_looked_at_again_tells_who_came_and_went(lab: Bench) -> None:
     """The same tasks give the same evidence; another set is told beside what ran before."""
     with lab.swarm.deploy(WEB) as web:
