@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
-import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
-from harness.clock import SYSTEM, Clock, Deadline
+from harness.clock import SYSTEM, Clock
 from harness.engine.protocol import Config, Engine
 from harness.engine.recording import RecordingEngine
 from harness.engine.spec import RUN_LABEL, ConfigSpec, NetworkSpec, ServiceSpec
-from harness.errors import HarnessError, RequestError, Unmeasurable
+from harness.errors import RequestError, Unmeasurable
 from harness.evidence import Change, Cluster
 from harness.journal import Journal
 from harness.model import Availability, Network, Node
 from harness.progress import Progress, Silent
-from harness.swarm import conditions, lock, sweeping
+from harness.swarm import lock, sweeping
 from harness.swarm.conditions import Condition, Named
 from harness.swarm.events import Pump
 from harness.swarm.service import ServiceHandle
+from harness.swarm.undoing import Undoing
 from harness.swarm.view import Differ, Reader, View
 from harness.swarm.wait import Waiter
 from harness.swarm.watch import Watch
-
-REMOVAL = 60.0  # seconds for what we deployed to be gone
 
 
 class Swarm:
@@ -69,13 +66,14 @@ class Swarm:
         self.journal, self.clock = journal, clock
         self._addresses = dict(addresses or {})
         self._progress = progress or Silent()
-        self._keep = keep
-        self._failing = failing or (lambda _: None)
         self._differ = Differ()
         self._pump = Pump(self.engine, journal)
         self._reader = Reader(self.engine, clock, self._pump)
         self._waiter = Waiter(self._reader.read, self._seen, self._away, clock)
         self._waiting = ""
+        self._undoing = Undoing(
+            self.engine, journal, run, self.wait, clock, keep, failing or (lambda _: None)
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -198,7 +196,7 @@ class Swarm:
             RequestError: a published port is taken by another service.
         """
         labelled = spec.labelled({RUN_LABEL: self.run})
-        with self._undo(f"service {spec.name}", lambda: self._remove_service(spec.name)):
+        with self._undoing.after(f"service {spec.name}", lambda: self._undoing.service(spec.name)):
             ident = self.engine.create_service(labelled)
             yield ServiceHandle(
                 labelled,
@@ -217,9 +215,9 @@ class Swarm:
             ConflictError: a network of that name exists.
         """
         spec = NetworkSpec(name) if isinstance(name, str) else name
-        with self._undo(f"network {spec.name}", lambda: self._remove_network(spec.name)):
+        with self._undoing.after(f"network {spec.name}", lambda: self._undoing.network(spec.name)):
             ident = self.engine.create_network(spec.labelled({RUN_LABEL: self.run}))
-            found = (network for network in self.engine.networks(self._label) if network.id == ident)
+            found = (network for network in self.engine.networks(self._undoing.label) if network.id == ident)
             yield next(found, Network(ident, spec.name, "overlay", "swarm"))
 
     @contextlib.contextmanager
@@ -229,7 +227,7 @@ class Swarm:
         Raises:
             ConflictError: a config of that name exists.
         """
-        with self._undo(f"config {name}", lambda: self._remove_config(name)):
+        with self._undoing.after(f"config {name}", lambda: self._undoing.config(name)):
             ident = self.engine.create_config(ConfigSpec(name, data, {RUN_LABEL: self.run}))
             yield Config(ident, name, ((RUN_LABEL, self.run),))
 
@@ -238,7 +236,7 @@ class Swarm:
         """The node (hostname) runs nothing for the block; then it may again what it might before."""
         found = self.node(node)
         before = found.availability
-        with self._undo(f"drain of {node}", lambda: self.engine.set_availability(found.id, before)):
+        with self._undoing.after(f"drain of {node}", lambda: self.engine.set_availability(found.id, before)):
             self.drain(node)
             yield
 
@@ -266,12 +264,7 @@ class Swarm:
         Raises:
             WaitTimeout: tasks still live after a minute.
         """
-        services = () if self._keep else self.engine.services(self._label)
-        for service in services:
-            self.engine.remove_service(service.id)
-        if services:
-            every = functools.reduce(operator.and_, (conditions.gone(service) for service in services))
-            self.wait(every, REMOVAL, f"{len(services)} services are removed")
+        self._undoing.services()
 
     def sweep(self, run: str | None = None) -> list[str]:
         """Remove what ``run``, or any run that is no longer alive, left; says what, one line each.
@@ -281,48 +274,6 @@ class Swarm:
             InUseError: something is still used after a minute.
         """
         return sweeping.sweep(self.engine, self.clock, run=run, mine=self.run)
-
-    # --- undoing -----------------------------------------------------------------------------------------
-
-    @property
-    def _label(self) -> str:
-        return f"{RUN_LABEL}={self.run}"
-
-    @contextlib.contextmanager
-    def _undo(self, what: str, action: Callable[[], None]) -> Iterator[None]:
-        """Undo after the block, whatever ends it; an error of the block outlives one of the undoing."""
-        try:
-            yield
-        except BaseException as ended:
-            self._failing(ended)
-            if not self._keep:
-                try:
-                    action()
-                except HarnessError as error:
-                    self.journal.write("trouble", text=f"undoing {what}: {error}")
-            raise
-        if not self._keep:
-            action()
-
-    def _remove_service(self, name: str) -> None:
-        for service in self._ours(self.engine.services(self._label), name):
-            self.engine.remove_service(service.id)
-            self.wait(conditions.gone(service), REMOVAL, f"{name} is removed")
-
-    def _remove_network(self, name: str) -> None:
-        for network in self._ours(self.engine.networks(self._label), name):
-            sweeping.persist(self.engine.remove_network, network.id, self._bound())
-
-    def _remove_config(self, name: str) -> None:
-        for config in self._ours(self.engine.configs(self._label), name):
-            sweeping.persist(self.engine.remove_config, config.id, self._bound())
-
-    def _bound(self) -> Deadline:
-        return Deadline.after(REMOVAL, self.clock)
-
-    def _ours(self, found: Sequence[Named], name: str) -> list[Named]:
-        """By label and name, not by id: the answer that told the id may never have come (Ctrl-C)."""
-        return [one for one in found if one.name == name]
 
 
 def _fields(change: Change) -> dict[str, object]:
