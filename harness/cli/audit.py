@@ -17,7 +17,7 @@ from harness.cli import console
 from harness.cli.options import Allow, Config, Json, TargetOption
 from harness.errors import Exit, RequestError
 from harness.inside.allowed import NODE_INSPECT, WARNING
-from harness.inside.runner import JobSwarm
+from harness.inside.job import JobSwarm
 from harness.lab import enter
 from harness.mesh import taking
 from harness.progress import Progress, step

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from harness.evidence import NameWatch
 from harness.inside import told
-from harness.inside.runner import Job, JobSwarm, run_job
+from harness.inside.job import Job, JobSwarm
+from harness.inside.runner import run_job
 from harness.inside.witness import Asked
 from harness.model import Network, Replica
 

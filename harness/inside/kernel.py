@@ -15,8 +15,9 @@ from typing import Any
 from harness.evidence import Dump, KernelLook
 from harness.inside.allowed import CAPABILITIES, MOUNTS, NODE_INSPECT, Inspection
 from harness.inside.frames import NodeAnswer
+from harness.inside.job import Job, JobSwarm
 from harness.inside.parse import JobAnswers, is_address, text
-from harness.inside.runner import Job, JobSwarm, run_job
+from harness.inside.runner import run_job
 from harness.inside.scripts.inspection import PARTS
 
 BOUND = 20.0  # seconds for the script; a node with ten namespaces needs some three of them

@@ -11,9 +11,9 @@ from typing import Any
 from harness.errors import Interrupted
 from harness.evidence import OverlayMesh, PayloadSizes, Vantages
 from harness.inside import outside, told
+from harness.inside.job import Job, JobSwarm, expected
 from harness.inside.outside import Entry
 from harness.inside.parse import JobAnswers, troubles
-from harness.inside.runner import Job, JobSwarm, expected
 from harness.inside.runner import run_job as run
 from harness.inside.witness import Ask, Asked
 from harness.model import Network

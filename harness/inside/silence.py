@@ -8,9 +8,9 @@ from typing import Any
 
 from harness.evidence import OverlayMesh
 from harness.inside import told
+from harness.inside.job import Job, JobSwarm, expected
 from harness.inside.pairs import addresses
 from harness.inside.parse import troubles
-from harness.inside.runner import Job, JobSwarm, expected
 from harness.inside.runner import run_job as run
 from harness.inside.witness import Asked
 from harness.lab import ageing

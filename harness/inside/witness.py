@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from harness.evidence import Balancers, Link, Names, PortMatrix, Traffic
-from harness.inside import parse
+from harness.inside import balancers, parse, ways
+from harness.inside.job import Job, JobSwarm, expected, hostnames
 from harness.inside.parse import JobAnswers
-from harness.inside.runner import Job, JobSwarm, expected, hostnames, run_job
+from harness.inside.runner import run_job
 from harness.inside.together import together
 from harness.model import Attachment, Network, Node, Path, Replica, Role
 
@@ -186,12 +187,12 @@ def _keep_host(
     journal = swarm.journal
     nodes = [node for node in swarm.nodes() if node.ready]
     port = swarm.engine.info().data_path_port
-    links = parse.links(job, _managers(nodes), hostnames(nodes), port)
+    links = ways.links(job, _managers(nodes), hostnames(nodes), port)
     unsure = [*parse.troubles(job.answers, "ports"), *parse.troubles(job.answers, "udp")]
     matrix = PortMatrix(
         id=journal.new_id("portmatrix"),
         at=job.ended,
-        links=parse.with_mesh(links, overlay, port),
+        links=ways.with_mesh(links, overlay, port),
         missing=(*job.missing, *unsure),
         began=job.began,
     )
@@ -215,7 +216,7 @@ def _keep_overlay(
     mesh = PortMatrix(
         journal.new_id("portmatrix"),
         job.ended,
-        parse.mesh(job, hostnames(asked)),
+        ways.mesh(job, hostnames(asked)),
         missing=job.missing,
         began=job.began,
     )
@@ -225,14 +226,14 @@ def _keep_overlay(
 
 def _keep_balancers(swarm: JobSwarm, *jobs: JobAnswers) -> Balancers:
     """What jobs read of the nodes' tables; of what several read, the last one's word counts."""
-    servers = {(one.node, one.namespace, one.mark): one for job in jobs for one in parse.servers(job)}
+    servers = {(one.node, one.namespace, one.mark): one for job in jobs for one in balancers.servers(job)}
     return swarm.journal.keep(
         Balancers(
             id=swarm.journal.new_id("balancers"),
             at=max(job.ended for job in jobs),
             servers=tuple(servers[key] for key in sorted(servers)),
-            marks=tuple(sorted({mark for job in jobs for mark in parse.marks(job)})),
-            missing=tuple(dict.fromkeys(gap for job in jobs for gap in parse.unread_tables(job))),
+            marks=tuple(sorted({mark for job in jobs for mark in balancers.marks(job)})),
+            missing=tuple(dict.fromkeys(gap for job in jobs for gap in balancers.unread_tables(job))),
         )
     )
 

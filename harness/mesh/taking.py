@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from harness.evidence import KernelLook, Truth
 from harness.inside import kernel
 from harness.inside.allowed import Inspection
-from harness.inside.runner import JobSwarm
+from harness.inside.job import JobSwarm
 from harness.judge.verdict import Verdict
 from harness.mesh import explain
 from harness.mesh.audit_inspected import GOSSIP_PORT, MANAGER_PORT

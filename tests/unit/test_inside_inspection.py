@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from harness.inside.allowed import CAPABILITIES, MOUNTS, Inspection
-from harness.inside.runner import Job
+from harness.inside.job import Job
 from harness.inside.scripts import engine, inspection, processes
 
 TCP6 = """\

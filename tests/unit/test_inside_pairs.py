@@ -13,8 +13,9 @@ import pytest
 from harness.errors import RequestError
 from harness.evidence import NameView, Way
 from harness.inside import fresh, pairs, silence
+from harness.inside.job import Job
 from harness.inside.pairs import MESH, one_each
-from harness.inside.runner import Job, run_job
+from harness.inside.runner import run_job
 from harness.inside.witness import Ask
 from harness.journal import Journal, load
 from harness.judge.overlay import mesh_open

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.evidence import Link, RealServer, VirtualServer
-from harness.inside import parse
+from harness.inside import balancers, parse, ways
 from harness.inside.frames import NodeAnswer, assemble
 from harness.inside.parse import JobAnswers
 from harness.inside.scripts.wire import MARK
@@ -54,7 +54,7 @@ def test_a_connect_is_proven_by_its_source() -> None:
         answer("w1", tcp(["m", 7946, "silent", "z"], ["m", 2377, "closed", "refused"])),
     )
 
-    found = states(parse.links(seen, ["m"], ["m", "w1"], 4789))
+    found = states(ways.links(seen, ["m"], ["m", "w1"], 4789))
 
     assert {key: state for key, state in found.items() if key[3] == "tcp"} == {
         ("m", "w1", 7946, "tcp"): "open",
@@ -75,7 +75,7 @@ def test_a_datagram_counts_behind_the_targets_firewall_only() -> None:
         ),
     )
 
-    found = states(parse.links(seen, ["m"], NODES, 4789))
+    found = states(ways.links(seen, ["m"], NODES, 4789))
 
     assert found["m", "w1", 7946, "udp"] == "open"
     assert found["w1", "m", 7946, "udp"] == "silent"
@@ -92,7 +92,7 @@ def test_a_nodes_peers_speak_for_it() -> None:
         skipped=(("w1", "availability is drain"),),
     )
 
-    found = states(parse.links(seen, [], ["m", "w1"], 4789))
+    found = states(ways.links(seen, [], ["m", "w1"], 4789))
 
     assert {state for key, state in found.items() if key[3] == "udp"} == {"open"}
 
@@ -102,7 +102,7 @@ def test_where_no_node_shows_such_proof_arrival_has_to_do() -> None:
     gossip = heard(7946, ["w1", True, ""], ["w2", False, "2 from 10.9.9.9"])
     seen = job(answer("m", gossip, heard(4789, ["w1", True, ""])))
 
-    links = parse.links(seen, [], NODES, 4789)
+    links = ways.links(seen, [], NODES, 4789)
 
     assert states(links)["w1", "m", 7946, "udp"] == "open"
     assert states(links)["w1", "m", 4789, "udp"] == "open"
@@ -115,7 +115,7 @@ def test_a_link_whose_witness_is_missing_is_skipped_with_the_reason() -> None:
     """A drained node runs no job: what only it could tell is not known, and says why."""
     seen = job(answer("m"), skipped=(("w1", "availability is drain"),))
 
-    links = parse.links(seen, ["m"], ["m", "w1"], 4789)
+    links = ways.links(seen, ["m"], ["m", "w1"], 4789)
 
     assert {one.state for one in links} == {"skipped"}
     assert {one.proof for one in links if one.source == "w1" and one.protocol == "tcp"} == {
@@ -136,7 +136,7 @@ def test_an_echo_over_the_overlay_proves_the_data_path_both_ways() -> None:
     )
     echoes = (Link("m", "w1", 0, "udp", "open", "2 ms"), Link("m", "w2", 0, "udp", "silent"))
 
-    found = [link.state for link in parse.with_mesh(links, echoes, 4789)]
+    found = [link.state for link in ways.with_mesh(links, echoes, 4789)]
 
     assert found == ["open", "open", "silent", "silent"]
 
@@ -152,7 +152,7 @@ def test_a_silent_peer_of_the_mesh_is_known_by_the_address_it_told() -> None:
         ),
     )
 
-    found = {(one.source, one.target, one.protocol): one.state for one in parse.mesh(seen, ["m", "w1"])}
+    found = {(one.source, one.target, one.protocol): one.state for one in ways.mesh(seen, ["m", "w1"])}
 
     assert found == {
         ("m", "w1", "udp"): "silent",
@@ -167,7 +167,7 @@ def test_a_table_told_in_parts_is_one_virtual_server() -> None:
     rows = [[256, "rr", [["10.0.0.5", 1, 0, 3]]], [256, "rr", [["10.0.0.6", 0, 0, 0], ["bad", 1, 0, 0], 7]]]
     seen = job(answer("m", ("ipvs", {"ns": "ingress_sbox", "rows": rows})))
 
-    assert parse.servers(seen) == (
+    assert balancers.servers(seen) == (
         VirtualServer(
             "m", "ingress_sbox", 256, "rr", (RealServer("10.0.0.5", 1, 0, 3), RealServer("10.0.0.6", 0, 0, 0))
         ),
@@ -186,7 +186,7 @@ def test_tables_that_nobody_could_read_are_named() -> None:
         answer("w2"),
     )
 
-    reasons = dict(parse.unread_tables(seen))
+    reasons = dict(balancers.unread_tables(seen))
 
     assert "no reader" in reasons["m"]
     assert "denied" in reasons["w1"]
@@ -257,15 +257,16 @@ def test_hostile_records_never_raise_and_never_pass_for_evidence(
     ]
     seen = job(*assemble(lines).values())
 
-    links = (*parse.links(seen, ["m"], NODES, 4789), *parse.mesh(seen, NODES))
+    links = (*ways.links(seen, ["m"], NODES, 4789), *ways.mesh(seen, NODES))
     texts = [link.proof for link in links]
     texts += [
-        why for _, why in (*parse.unread_tables(seen), *parse.kernels(seen), *parse.troubles(seen.answers))
+        why
+        for _, why in (*balancers.unread_tables(seen), *parse.kernels(seen), *parse.troubles(seen.answers))
     ]
     texts += [one.replica + one.detail for one in parse.samples(seen, Path.LOCALHOST)]
     texts += [one.name + one.error for one in parse.names(seen)]
 
     assert all(text.isprintable() and len(text) < 1000 for text in texts)
     assert {link.state for link in links} <= {"open", "closed", "silent", "skipped"}
-    assert all(parse.is_address(row.address) for server in parse.servers(seen) for row in server.servers)
-    assert all(isinstance(mark[4], int) for mark in parse.marks(seen))
+    assert all(parse.is_address(row.address) for server in balancers.servers(seen) for row in server.servers)
+    assert all(isinstance(mark[4], int) for mark in balancers.marks(seen))

@@ -10,7 +10,8 @@ import pytest
 
 from harness.errors import RequestError
 from harness.inside import witness
-from harness.inside.runner import Job, run_job
+from harness.inside.job import Job
+from harness.inside.runner import run_job
 from harness.inside.witness import Ask
 from harness.journal import Journal, load
 from harness.model import Attachment, Availability, Network, Role
