@@ -93,7 +93,10 @@ def vantages_agree(
     hurt = _hurt(overlay)
     known = _known_hang(asked, cluster)
     parts = [part for entry in vantages.entries for part in _entry(vantages, entry, asked, hurt)]
-    parts += [_hangs(vantages, one) for one in asked if one.kind == V6 and not known and not _v6_fine(one)]
+    if known:
+        parts += [_differs(vantages, one) for one in asked if one.kind == V6 and not _v6_known(one)]
+    else:
+        parts += [_hangs(vantages, one) for one in asked if one.kind == V6 and not _v6_fine(one)]
     parts += _from_tasks(vantages, asked)
     parts += [blind(f"{node}: no whole answer ({why})") for node, why in vantages.missing]
     kinds = sorted({one.kind for one in asked})
@@ -158,15 +161,19 @@ def _v6_fine(one: Vantage) -> bool:
     return {name for name, _ in one.outcomes} <= _V6_FINE
 
 
+def _v6_known(one: Vantage) -> bool:
+    return {name for name, _ in one.outcomes} == _V6_KNOWN
+
+
 def _known_hang(asked: list[Vantage], cluster: Cluster | None) -> str:
-    """The engine's version, if all nodes hang on ``::1`` as every engine of that age does."""
+    """The engine's version, if most nodes hang on ``::1`` as every engine of that age does."""
     version = cluster.engine if cluster else ""
     numbers = version.split(".")[:2]
     if len(numbers) < len(_V6_SINCE) or not all(word.isdigit() for word in numbers):
         return ""
-    seen = [{name for name, _ in one.outcomes} for one in asked if one.kind == V6]
+    seen = [_v6_known(one) for one in asked if one.kind == V6]
     old = tuple(map(int, numbers)) < _V6_SINCE
-    return version if old and seen and all(names == _V6_KNOWN for names in seen) else ""
+    return version if old and sum(seen) > len(seen) / 2 else ""
 
 
 def _dead(vantages: Vantages, entry: str, hosts: list[Vantage]) -> list[Part]:
@@ -224,6 +231,16 @@ def _hangs(vantages: Vantages, one: Vantage) -> Part:
         "take ::1 from localhost in /etc/hosts"
     )
     return bad(told, Finding("ipv6-hangs", subject, told, ("A8",), remedy))
+
+
+def _differs(vantages: Vantages, one: Vantage) -> Part:
+    told = f"{one.entry}: ::1 gives {tally(dict(one.outcomes))}, where the other nodes accept and say nothing"
+    subject = Subject(one.entry, vantages.service, "vantage", address=V6)
+    remedy = (
+        f"on {one.entry}, look at ip6tables (INPUT, OUTPUT), at lo, and whether dockerd listens on the port "
+        "(ss -lnt)"
+    )
+    return bad(told, Finding("ipv6-differs", subject, told, ("A8",), remedy))
 
 
 def _from_tasks(vantages: Vantages, asked: list[Vantage]) -> list[Part]:

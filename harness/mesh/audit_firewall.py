@@ -8,16 +8,17 @@ from collections.abc import Iterator
 from harness.mesh import places
 from harness.mesh.audit_ports import INGRESS, HostEntry, accepts
 from harness.mesh.findings import Notes, listed
-from harness.mesh.kernel import Kernel, Namespace, Rules
+from harness.mesh.kernel import Kernel, Namespace, Rule, Rules
 from harness.mesh.matches import mentions
-from harness.mesh.packets import Fate, Packet, Passage, walk
+from harness.mesh.packets import Fate, Packet, Passage, matches, walk
 from harness.mesh.places import Scene
 from harness.mesh.tables import engines, read
-from harness.model import Role
+from harness.model import Port, Role
 
 GOSSIP, CONTROL = 7946, 2377
 _LENGTHS = (100, 600, 900, 1200, 1400, 1500)  # bytes: a rule may drop only packets of some size
 _WAYS = {
+    "ARRIVAL": (("raw", "PREROUTING"), ("mangle", "PREROUTING")),
     "INPUT": (("raw", "PREROUTING"), ("mangle", "PREROUTING"), ("mangle", "INPUT"), ("filter", "INPUT")),
     "OUTPUT": (("raw", "OUTPUT"), ("mangle", "OUTPUT"), ("filter", "OUTPUT"), ("mangle", "POSTROUTING")),
     "FORWARD": (("mangle", "FORWARD"), ("filter", "FORWARD"), ("mangle", "POSTROUTING")),
@@ -94,14 +95,22 @@ def swarm_ports(kernel: Kernel, host: Namespace, scene: Scene, notes: Notes) -> 
 def published(kernel: Kernel, entry: HostEntry, scene: Scene, notes: Notes) -> None:
     """Send a request to every published port, and its answer, through the rules between host and sandbox."""
     blocked: dict[tuple[str, str, str], list[str]] = {}
+    untracked: dict[tuple[str, str], list[str]] = {}
     for port, pool in entry.ports:
         if not all(accepts(entry, port)) or not _jumps(entry):
             continue  # told: what else drops it does not matter
         label = f"{port.published}/{port.protocol}"
         for rules in read(entry.space):
-            for packet in _published_packets(kernel, entry, scene, port.protocol, port.published):
+            arrival = _arrival(kernel, entry, scene, port)
+            for rule in _untracking(rules, arrival):
+                known = untracked.setdefault(
+                    (rule.text, pool.service if port.published == rule.dport else ""), []
+                )
+                known.extend([] if label in known else [label])
+            passing = [("FORWARD", one) for one in _published_packets(kernel, entry, scene, port)]
+            for way, packet in [("ARRIVAL", arrival), *passing]:
                 notes.count("passages")
-                ended = pass_through(rules, "FORWARD", packet)
+                ended = pass_through(rules, way, packet)
                 if ended.fate is Fate.UNSURE:
                     notes.unknown(entry.space, f"{label} may be dropped: {ended.culprit}")
                 if ended.fate is Fate.DROP:
@@ -118,6 +127,25 @@ def published(kernel: Kernel, entry: HostEntry, scene: Scene, notes: Notes) -> N
             seen=f"dropped by {culprit}",
             command="iptables -vnL FORWARD",
         )
+    for (culprit, service), labels in untracked.items():
+        notes.find(
+            "published-port-untracked",
+            entry.space,
+            service=service,
+            expected=f"every packet to {listed(labels)} is tracked, and so translated",
+            seen=f"not by {culprit}",
+            command="iptables -t raw -vnL PREROUTING",
+        )
+
+
+def _untracking(rules: Rules, packet: Packet) -> Iterator[Rule]:
+    """Rules that leave a packet out of connection tracking, or may: those that name its port."""
+    for rule in rules.chain("raw", "PREROUTING"):
+        if rule.target == "NOTRACK" or (rule.target == "CT" and "--notrack" in rule.text):
+            match = matches(rule, packet)
+            named = rule.dport == packet.dport or mentions(rule.others, packet.dport)
+            if match or (match is None and named):
+                yield rule
 
 
 def pass_through(rules: Rules, way: str, packet: Packet) -> Passage:
@@ -162,29 +190,38 @@ def _swarm_packets(kernel: Kernel, host: Namespace, scene: Scene) -> Iterator[tu
             yield peer, "control", "OUTPUT", Packet("tcp", own, end, CONTROL, out_interface=link, own=True)
 
 
-def _published_packets(
-    kernel: Kernel, entry: HostEntry, scene: Scene, protocol: str, port: int
-) -> Iterator[Packet]:
-    """A request of a peer's (a firewall that admits nodes only is no fault), and the answer to it."""
+def _arrival(kernel: Kernel, entry: HostEntry, scene: Scene, port: Port) -> Packet:
+    """A request of a peer's (a firewall that admits nodes only is no fault), as it reaches the node."""
+    client, link = _client(kernel, entry, scene)
     own = scene.data.get(kernel.node, "")
-    clients = [peer for peer in scene.peers(kernel.node).values() if ":" not in peer]
-    client = clients[0] if clients else "203.0.113.1"
-    device = places.underlay(entry.space, own)
-    link, inner = device.name if device else "", entry.bridge.name
+    return Packet(port.protocol, client, own, port.published, in_interface=link, local=True)
+
+
+def _published_packets(kernel: Kernel, entry: HostEntry, scene: Scene, port: Port) -> Iterator[Packet]:
+    """That request once its destination was translated, and the answer to it."""
+    client, link = _client(kernel, entry, scene)
+    inner, asked = entry.bridge.name, port.published
     yield Packet(
-        protocol, client, entry.target, port, in_interface=link, out_interface=inner, asked_port=port
+        port.protocol, client, entry.target, asked, in_interface=link, out_interface=inner, asked_port=asked
     )
     yield Packet(
-        protocol,
+        port.protocol,
         entry.target,
         client,
         40000,
-        sport=port,
+        sport=asked,
         in_interface=inner,
         out_interface=link,
         state="ESTABLISHED",
-        asked_port=port,
+        asked_port=asked,
     )
+
+
+def _client(kernel: Kernel, entry: HostEntry, scene: Scene) -> tuple[str, str]:
+    """A peer's address, and the device that its packets come through."""
+    clients = [peer for peer in scene.peers(kernel.node).values() if ":" not in peer]
+    device = places.underlay(entry.space, scene.data.get(kernel.node, ""))
+    return clients[0] if clients else "203.0.113.1", device.name if device else ""
 
 
 def _jumps(entry: HostEntry) -> bool:

@@ -107,6 +107,12 @@ HOST: dict[str, Entry] = {
         "a rule or policy comes before DOCKER-INGRESS can accept it",
         "let published ports pass in DOCKER-USER, or put the rule behind docker's; with 28.0.0, upgrade",
     ),
+    "published-port-untracked": Entry(
+        "packets to a published port are left out of connection tracking",
+        ("B16",),
+        "what is not tracked is not translated: the node itself answers it, with a reset",
+        "delete the NOTRACK rule (iptables -t raw), or except the published ports from it",
+    ),
     "missing-masquerade": Entry(
         "no MASQUERADE rule for requests of the node itself",
         ("A7",),

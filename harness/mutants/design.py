@@ -9,6 +9,7 @@ from harness.errors import Unmeasurable
 from harness.evidence import Roster
 from harness.judge import pinned
 from harness.judge.verdict import State
+from harness.mutants import looking
 from harness.mutants.ground import Ground
 from harness.probe import sampler
 from harness.probe.target import Target
@@ -78,6 +79,15 @@ def _half_closed(ground: Ground, roster: Roster) -> str:
     )
 
 
+def _ipv6_loopback(ground: Ground, roster: Roster) -> str:
+    """A8: on every node a connect to ::1 succeeds, and then nobody answers."""
+    del roster
+    verdict = looking.vantages(ground)
+    if verdict.state is not State.UPHELD or "::1 each accepts and hangs" not in verdict.sentence:
+        raise Unmeasurable(f"::1 does not hang alike on every node: {verdict.sentence}")
+    return verdict.sentence
+
+
 def _answered(wire: socket.socket, target: Target) -> bool:
     """Whether a request on a kept connection is answered."""
     wire.settimeout(_PATIENCE)
@@ -96,4 +106,5 @@ _MEASURES: Mapping[str, Callable[[Ground, Roster], str]] = {
     "keep-alive": _keep_alive,
     "idle": _idle,
     "half-closed": _half_closed,
+    "ipv6-loopback": _ipv6_loopback,
 }

@@ -96,7 +96,7 @@ class Ground:
         for place in ("PEER", "THIRD"):
             of = facts.of_node(self.lab, known[f"{place}_NODE"], _as_seen_from(known, place))
             known |= {f"{place}_{name}": of[name] for name in ("SBOX", "LBOX", "OV", "INGOV", "LB", "TASK")}
-        self.known = known
+        self.known = known | {"V6_LOOPBACK": "::1"}
 
     def settle(self) -> Taken:
         """Wait until the kernels hold what the manager says, everything of it and nothing else.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 from harness.evidence import Balancers, Roster, Traffic
-from harness.inside import silence, witness
+from harness.inside import pairs, silence, witness
 from harness.inside.witness import Ask
 from harness.judge import covered, even, tasks_resolve, vip_resolves
 from harness.judge.overlay import first_packets
+from harness.judge.vantage import vantages_agree
 from harness.judge.verdict import State, Verdict, worst
 from harness.model import Sample
 from harness.mutants.ground import Ground
@@ -19,6 +21,7 @@ from harness.workloads import whoami
 _REQUESTS = 60  # to each node: enough for the judge of random choice to see a missing, dead or heavy replica
 _TIMEOUT = 1.5  # seconds; healthy requests were seen to take 0.9 s on busy machines
 _ENOUGH = 2  # lost requests of one node: what is known of it will not change
+_FEW = 3  # requests from each vantage point
 _LARGE = "/" + "m" * 2900  # more than one packet there, and as much back: whoami repeats the request line
 
 
@@ -76,6 +79,20 @@ def _quiet(ground: Ground, roster: Roster) -> list[Verdict]:
     return [first_packets(silence.first_packets(ground.swarm, ground.web, ground.network, image, ground.lab))]
 
 
+def _vantages(ground: Ground, roster: Roster) -> list[Verdict]:
+    """The published port from every vantage point, ::1 among them."""
+    del roster
+    return [vantages(ground)]
+
+
+def vantages(ground: Ground) -> Verdict:
+    """What the published port answers to every vantage point; the rest of the pairs is not looked at."""
+    how = dataclasses.replace(_how(ground), requests=_FEW)
+    entries = [(target.entry, target.host) for target in ground.targets()]
+    look = pairs.look(ground.swarm, ground.web, ground.network, how, entries, frozenset({pairs.VANTAGES}))
+    return vantages_agree(look.vantages, None, ground.swarm.cluster())
+
+
 def _localhost(ground: Ground, roster: Roster) -> list[Verdict]:
     return _judged(witness.look(ground.swarm, ground.web, _how(ground)).traffic, roster)
 
@@ -113,4 +130,5 @@ _ASKED: dict[str, tuple[str, Callable[[Ground, Roster], list[Verdict]]]] = {
     "secret": (INSIDE, _secret),
     "localhost": (INSIDE, _localhost),
     "quiet": (INSIDE, _quiet),
+    "vantages": (INSIDE, _vantages),
 }

@@ -47,7 +47,7 @@ class Mutant:
         wanted: the findings that must name it: exactly these and no other.
         witnesses: who must refute.
         ask: how the black box asks, if at all: ``plain``, ``large``, ``localhost``, ``vip``, ``secret``,
-            ``quiet``.
+            ``quiet``, ``vantages``.
         settle: seconds between planting and looking.
         by_design: what is measured instead of judged, for modes that are no fault.
         elsewhere: node (a fact) on which it is planted, if not on the chosen one.

@@ -79,13 +79,16 @@ def _looked(mutant: Mutant, ground: Ground) -> Result:
 
 def _result(mutant: Mutant, ground: Ground, taken: Taken, verdicts: Mapping[str, Verdict]) -> Result:
     caught = [name for name, one in verdicts.items() if looking.refuted(one)]
-    told = sorted(_told(one, ground) for one in taken.audit().findings)
+    findings = [*taken.audit().findings]
+    if KERNEL not in mutant.witnesses:  # traffic alone can name it, and the audit must stay quiet
+        findings += [one for verdict in verdicts.values() for one in verdict.findings if one not in findings]
+    told = sorted(_told(one, ground) for one in findings)
     wish = sorted(_wish(one, ground) for one in mutant.wanted)
     named = bool(wish) and told == wish
     silent = sorted(mutant.witnesses - set(caught))
     why = [f"{name} did not refute ({verdicts[name]})" for name in silent]
     if not named:
-        why.append(f"the audit told {_listed(told)} instead of {_listed(wish)}")
+        why.append(f"told was {_listed(told)} instead of {_listed(wish)}")
         why += sorted({f"unknown: {' '.join(one)}" for one in taken.audit().unknowns})
     return failed(mutant, "; ".join(why)).model_copy(
         update={"caught_by": tuple(sorted(caught)), "named": named, "findings": tuple(told)}

@@ -149,6 +149,18 @@ def test_a_node_answers_with_its_engine_dead(running: UmlLab) -> None:
     assert eventually(lambda: running.status()[1].engine != "", 60.0)
 
 
+def test_a_kernel_is_asked_past_its_programs(running: UmlLab) -> None:
+    """Its console, memory, and the stack of every task: no program on the node takes part in it."""
+    told = running.kernel_says(WORKER, every_task=True)
+
+    assert all(word in told for word in ("asked now", "Show Blocked State", "Mem-Info", "task:dockerd")), (
+        told[:2000]
+    )
+    assert "task:dockerd" not in running.kernel_says(WORKER)
+    with pytest.raises(RequestError, match="no node"):
+        running.kernel_says("nobody")
+
+
 def test_power_failure_and_return(running: UmlLab) -> None:
     """Power off kills the kernel at once; power on boots the same disk, and the node rejoins by itself."""
     running.exec(WORKER, ["sh", "-c", "echo kept > /root/kept && sync"])

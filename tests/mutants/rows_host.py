@@ -9,6 +9,10 @@ _ACCEPT = "DOCKER-INGRESS -p tcp --dport $PORT -j ACCEPT"
 _LOCALNET = "net.ipv4.conf.docker_gwbridge.route_localnet"
 _DROP = "DOCKER-USER -p tcp -m conntrack --ctorigdstport $PORT -j DROP"
 _REFUSE = "INPUT -p udp --dport 4789 -j REJECT"
+_V6 = "INPUT -i lo -p tcp --dport $PORT -j DROP"
+_UNTRACKED = (
+    "PREROUTING -p tcp --dport $PORT ! --syn -m statistic --mode random --probability 0.15 -j CT --notrack"
+)
 _STALE = "DOCKER-INGRESS -p tcp --dport 9999 -j DNAT --to-destination $GW:9999"
 _HIJACK = "PREROUTING -p tcp --dport $PORT -j REDIRECT --to-ports 22"
 
@@ -172,6 +176,35 @@ MUTANTS = (
         "ip link set docker_gwbridge down",
         "ip link set docker_gwbridge up",
         (Wanted("docker-gwbridge-down"),),
+        _BOTH,
+        "plain",
+    ),
+    Mutant(
+        "A8",
+        "A8",
+        "::1 is accepted and hangs, on engines below 29.8",
+        "true",
+        "true",
+        witnesses=frozenset(),
+        by_design="ipv6-loopback",
+    ),
+    Mutant(
+        "A8b",
+        "A8",
+        "a rule for ::1 on one node",
+        f"ip6tables -I {_V6}",
+        f"gone ip6tables -D {_V6}",
+        (Wanted("ipv6-differs", space="", service="web", address="V6_LOOPBACK"),),
+        frozenset({INSIDE}),
+        "vantages",
+    ),
+    Mutant(
+        "B16",
+        "B16",
+        "packets in the middle of a connection are not tracked: the node answers them with RST",
+        f"iptables -t raw -I {_UNTRACKED}",
+        f"gone iptables -t raw -D {_UNTRACKED}",
+        (Wanted("published-port-untracked", service="web"),),
         _BOTH,
         "plain",
     ),

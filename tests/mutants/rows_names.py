@@ -10,7 +10,9 @@ _ON = r"""
 sed -i 's/^{$/{ "network-diagnostic-port": 2000,/' /etc/docker/daemon.json
 kill -HUP $(engine pid)
 for _ in $(seq 50); do curl -sf localhost:2000/ready > /dev/null && break; sleep 0.1; done
-KEY=$(printf '%064d' 7)
+# a key of its own for each planting: once withdrawn, no node takes a row of it again for half an hour
+test -s /run/mutant.key || printf '%032d%032d' $$ "$(date +%s)" > /run/mutant.key
+KEY=$(cat /run/mutant.key)
 field() { printf "\\$(printf %03o $(($1 * 8 + 2)))\\$(printf %03o ${#2})%s" "$2"; }
 table() { # table VERB NETWORK [ARGUMENT ...]
   verb=$1; net=$2; shift 2
@@ -49,7 +51,7 @@ def _false_row(
     ident: str, title: str, network: str, announce: str, wanted: tuple[Wanted, ...], witness: str, ask: str
 ) -> Mutant:
     """A mutant whose row the node announces, and withdraws again; its peers follow it."""
-    inject, heal = f"{_ON} {announce}", f"{_ON} gone withdraw {network}; {_OFF}"
+    inject, heal = f"{_ON} {announce}", f"{_ON} gone withdraw {network}; rm -f /run/mutant.key; {_OFF}"
     return Mutant(ident, ident, title, inject, heal, wanted, frozenset({witness, KERNEL}), ask, _SETTLE)
 
 

@@ -122,6 +122,8 @@ def target(name: str, revision: int, data: bytes) -> str:
     Raises:
         struct.error: the data is shorter than the kernel's header files say.
     """
+    if name == "CT" and data.startswith(_NOTRACK):
+        return "NOTRACK"
     known = TARGETS.get((name, revision))
     if known is not None:
         return name + known(data)
@@ -190,6 +192,15 @@ def _log(data: bytes) -> str:
     return words + "".join(f" --log-{word}" for bit, word in _LOGS.items() if flags & bit)
 
 
+def _ct(data: bytes) -> str:
+    """CT: only whether packets are left out of connection tracking."""
+    flags, *others = struct.unpack_from("=HHII16s", data)
+    return (
+        " --notrack" if flags == 1 and not any(map(bool, (*others[:3], others[3].strip(b"\0")))) else UNKNOWN
+    )
+
+
+_NOTRACK = struct.pack("=H", 3)  # flags of struct xt_ct_target_info: not tracked, and written as NOTRACK
 TARGETS: dict[tuple[str, int], Callable[[bytes], str]] = {
     ("DNAT", 0): _nat_old("to-destination"),
     ("DNAT", 1): _nat_new("to-destination"),
@@ -202,4 +213,7 @@ TARGETS: dict[tuple[str, int], Callable[[bytes], str]] = {
     ("MARK", 2): _mark,
     ("REJECT", 0): _reject,
     ("LOG", 0): _log,
+    ("CT", 0): _ct,
+    ("CT", 1): _ct,
+    ("CT", 2): _ct,
 }
