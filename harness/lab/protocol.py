@@ -103,17 +103,22 @@ class Lab(Protocol):
     def plug(self, node: str) -> None:
         """Put the node's network cable back. No effect if it is in."""
 
-    def kernel_says(self, node: str, *, every_task: bool = False) -> str:
-        """What the node's kernel printed, and what it says now of blocked tasks and memory.
-
-        It is asked past the node's programs, so it also tells of a node on which nothing runs on.
-
-        Args:
-            node: host name.
-            every_task: the stack of every task besides (long).
+    def console(self, node: str) -> str:
+        """The end of what the node's kernel printed.
 
         Raises:
             RequestError: the lab has no such node.
+        """
+
+    def kernel_says(self, node: str) -> str:
+        """What the node's kernel says now of load, memory, interrupts and blocked tasks.
+
+        It is asked past the node's programs, so it tells of a node on which nothing runs on. For such a one
+        only: an answer may shake it.
+
+        Raises:
+            RequestError: the lab has no such node.
+            Unmeasurable: it is powered off, or says nothing.
         """
 
     def processes(self) -> tuple[int, ...]:

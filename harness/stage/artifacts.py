@@ -20,7 +20,8 @@ from harness.lab.protocol import Lab
 from harness.stage import keeping
 from harness.stage.news import Steps
 
-MOST: Final = 3  # failures of one run of which this is kept: later ones mostly follow from them
+MOST: Final = 3  # failures of one run of which this is kept
+_APART: Final = 60.0  # seconds between them: what fails soon after another mostly fails of the same
 _NOT_OURS: Final = "engine logs: a node of a lab alone is asked; elsewhere journalctl -u docker, on each node"
 
 
@@ -43,7 +44,8 @@ class Artifacts:
     def __init__(self, folder: Path, journal: Journal, steps: Steps) -> None:
         self._folder, self._journal, self._steps = folder / "artifacts", journal, steps
         self._source: _Source | None = None
-        self._seen: list[BaseException] = []
+        self._kept = 0
+        self._again = 0.0
 
     @contextlib.contextmanager
     def of(self, engine: Engine, run: str, lab: Lab | None) -> Iterator[None]:
@@ -57,23 +59,24 @@ class Artifacts:
     def keep(self, test: str, error: BaseException) -> None:
         """Keep what there is to be had now that ``test`` failed with ``error``; never an error of its own.
 
-        Once per error, and for the first `MOST` of a run. A wrong request tells its reason itself, and an
+        At most `MOST` times in a run, a minute apart. A wrong request tells its reason itself, and an
         interrupted run is to end soon: nothing is kept of them.
         """
         source = self._source
         if source is None or isinstance(error, RequestError) or not isinstance(error, Exception):
             return
-        if any(error is one for one in self._seen) or len(self._seen) >= MOST:
+        if self._kept >= MOST or self._journal.clock.now() < self._again:
             return
-        self._seen.append(error)
+        self._kept += 1
         words = re.sub(r"[^a-z0-9]+", "-", test.rpartition("::")[2].lower()).strip("-")
-        folder = keeping.Folder(self._folder / f"{len(self._seen)}-{words[:60]}")
+        folder = keeping.Folder(self._folder / f"{self._kept}-{words[:60]}")
         with self._steps("keep what the swarm says"):
             absent = keeping.swarm(folder, source.engine, source.run)
             if source.lab is None:
                 folder.gaps.append(_NOT_OURS)
             else:
                 self._nodes(folder, source.lab, absent)
+        self._again = self._journal.clock.now() + _APART
         self._journal.write(
             "artifacts",
             folder=f"artifacts/{folder.path.name}",

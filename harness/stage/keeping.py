@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -85,7 +85,7 @@ def swarm(folder: Folder, engine: Engine, run: str) -> frozenset[str]:
 def node(folder: Folder, lab: Lab, hostname: str, *, absent: bool) -> None:
     """Write the engine's log, the kernel's log and the console of one node of a lab.
 
-    Of a node that runs no command the stacks of all its tasks are written too, which its kernel tells.
+    Of a node that has power and runs no command is written too what its kernel says past its programs.
 
     Args:
         folder: where to.
@@ -94,22 +94,23 @@ def node(folder: Folder, lab: Lab, hostname: str, *, absent: bool) -> None:
         absent: whether the manager does not call it Ready: then its engine is asked for its stacks.
     """
     reads = {**_READ, **({"engine-stacks.log": ("sh", "-c", _STACKS)} if absent else {})}
-    silent = False
+    tried: list[tuple[str, Callable[[str], str]]] = [("console.log", lab.console)]
     for name, words in reads.items():
         try:
             done = lab.exec(hostname, words, bound=_BOUND)
         except HarnessError as error:
             folder.gaps.append(f"{hostname}/{name}: {error}")
-            silent = True
+            tried.append(("kernel-asked.log", lab.kernel_says))
             break
         if done.ok:
             folder.write(f"{hostname}/{name}", done.out)
         else:
             folder.gaps.append(f"{hostname}/{name}: {done.err.strip() or f'exit code {done.code}'}")
-    try:
-        folder.write(f"{hostname}/console.log", lab.kernel_says(hostname, every_task=silent))
-    except HarnessError as error:
-        folder.gaps.append(f"{hostname}/console.log: {error}")
+    for name, ask in tried:
+        try:
+            folder.write(f"{hostname}/{name}", ask(hostname))
+        except HarnessError as error:
+            folder.gaps.append(f"{hostname}/{name}: {error}")
 
 
 def _inspect(folder: Folder, engine: Engine, kind: Kind, idents: Iterable[str]) -> None:

@@ -44,7 +44,7 @@ def _task(task: Task, names: dict[str, str], hostnames: dict[str, str]) -> tuple
         hostnames.get(task.node, task.node),
         task.desired,
         task.state,
-        task.error or task.message,
+        task.error or ("" if task.running else task.message),
     )
 
 

@@ -57,6 +57,8 @@ class Undoing:
             self.failing(ended)
             if not self.keep:
                 try:
+                    if isinstance(ended, KeyboardInterrupt):
+                        self.services()  # the run ends here: no block outlives this one
                     action()
                 except HarnessError as error:
                     self.journal.write("trouble", text=f"undoing {what}: {error}")

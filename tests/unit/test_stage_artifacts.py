@@ -17,6 +17,7 @@ from harness.model import Availability
 from harness.progress import Silent
 from harness.stage.artifacts import MOST, Artifacts
 from harness.stage.news import Steps
+from tests.contract.fakes import FakeClock
 from tests.contract.swarms import WEB, Bench, bench
 
 NODES = ("swarm-manager", "swarm-worker1", "swarm-worker2")
@@ -28,7 +29,7 @@ class Nodes:
     def __init__(self, *, stuck: Sequence[str] = ()) -> None:
         self.nodes = tuple(LabNode(name, "192.0.2.1", Role.WORKER) for name in NODES)
         self.stuck = stuck
-        self.every_task: set[str] = set()
+        self.asked: set[str] = set()
 
     def exec(
         self, node: str | None, argv: Sequence[str], *, bound: float = 60.0, stdin: str | bytes | None = None
@@ -41,11 +42,14 @@ class Nodes:
             return shell.Done(tuple(argv), 1, "", "dmesg: not permitted")
         return shell.Done(tuple(argv), 0, f"{argv[0]} of {node}\n", "")
 
-    def kernel_says(self, node: str, *, every_task: bool = False) -> str:
-        """Its kernel always answers."""
-        if every_task:
-            self.every_task.add(node)
+    def console(self, node: str) -> str:
+        """What its kernel printed."""
         return f"console of {node}\n"
+
+    def kernel_says(self, node: str) -> str:
+        """Its kernel answers."""
+        self.asked.add(node)
+        return f"load of {node}\n"
 
 
 @dataclasses.dataclass
@@ -56,6 +60,7 @@ class Run:
     folder: Path
     lab: Nodes
     artifacts: Artifacts
+    clock: FakeClock
 
     def fail(self, error: BaseException, test: str = "test_spread.py::test_even[vip]") -> None:
         """A test fails."""
@@ -76,10 +81,11 @@ class Run:
 def run(tmp_path: Path) -> Iterator[Run]:
     """A run whose service runs."""
     swarm = bench(tmp_path / "swarm")
-    log = journal.Journal(tmp_path / "journal.jsonl")
+    clock = FakeClock()
+    log = journal.Journal(tmp_path / "journal.jsonl", clock=clock)
     with swarm.swarm.deploy(WEB) as web:
         swarm.swarm.wait(web.running(), within=10)
-        yield Run(swarm, tmp_path, Nodes(), Artifacts(tmp_path, log, Steps(Silent(), log)))
+        yield Run(swarm, tmp_path, Nodes(), Artifacts(tmp_path, log, Steps(Silent(), log)), clock)
     swarm.swarm.close()
     swarm.journal.close()
     log.close()
@@ -99,7 +105,7 @@ def test_a_failure_keeps_inspects_lists_and_logs(run: Run) -> None:
     for node in NODES:
         assert run.read(f"{node}/engine.log") == f"tail of {node}\n"
         assert run.read(f"{node}/console.log") == f"console of {node}\n"
-    assert run.lab.every_task == set(), "the stacks of a healthy node's tasks are noise"
+    assert run.lab.asked == set(), "to ask a kernel past its programs may shake it"
 
 
 def test_the_list_reads_as_docker_prints_it(run: Run) -> None:
@@ -128,13 +134,14 @@ def test_what_is_not_there_is_named(run: Run) -> None:
 
 
 def test_a_node_that_runs_nothing_is_asked_by_its_kernel(run: Run) -> None:
-    """Its tasks' stacks are in its console; one silent command is enough to know."""
+    """One silent command is enough to know."""
     run.lab.stuck = ("swarm-worker1",)
 
     run.fail(AssertionError("broken"))
 
-    assert run.lab.every_task == {"swarm-worker1"}
-    assert "console of swarm-worker1" in run.read("swarm-worker1/console.log")
+    assert run.lab.asked == {"swarm-worker1"}
+    assert run.read("swarm-worker1/console.log") == "console of swarm-worker1\n"
+    assert run.read("swarm-worker1/kernel-asked.log") == "load of swarm-worker1\n"
     assert [gap for gap in run.records[0]["missing"] if "worker1" in gap] == [  # type: ignore[attr-defined]
         "swarm-worker1/engine.log: tail on swarm-worker1 did not finish within 6 s"
     ]
@@ -170,13 +177,13 @@ def test_a_manager_that_does_not_answer_is_asked_once(run: Run, monkeypatch: pyt
     assert run.read("swarm-manager/engine.log")
 
 
-def test_one_error_is_kept_once_and_only_the_first_ones(run: Run) -> None:
-    """A fixture's error comes again with every test that needs it."""
-    broken = AssertionError("broken")
+def test_what_fails_soon_after_another_is_not_kept_again(run: Run) -> None:
+    """It mostly fails of the same; later ones are kept, up to a number."""
+    for number in range(10):
+        run.fail(AssertionError(str(number)))
+        run.clock.sleep(31)
 
-    for error in (broken, broken, *(AssertionError(str(number)) for number in range(MOST + 2))):
-        run.fail(error)
-
+    assert [str(one["folder"])[:11] for one in run.records] == ["artifacts/1", "artifacts/2", "artifacts/3"]
     assert len(run.records) == MOST
 
 

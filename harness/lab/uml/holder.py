@@ -71,7 +71,7 @@ class Holder:
             case "links":
                 answer["up"] = _links_up()
             case "kernel":
-                answer["text"] = _kernel_says(words["name"], every_task=words["every_task"])
+                answer["text"] = _kernel_says(words["name"])
             case "commit":
                 self.committed = True
             case other:
@@ -164,10 +164,10 @@ class Holder:
                     stream.write(json.dumps(self.request(json.loads(line))).encode() + b"\n")
 
 
-def _kernel_says(name: str, *, every_task: bool) -> str:
+def _kernel_says(name: str) -> str:
     # relative to the lab's directory, where we are: the path of a socket is limited to 107 bytes
     door = Path("nodes") / name / name / "mconsole"
-    return mconsole.ask(door, mconsole.EVERY_TASK if every_task else mconsole.BLOCKED, bound=4.0)
+    return mconsole.ask(door, mconsole.QUESTIONS, bound=4.0)
 
 
 def _enter(root: str) -> None:

@@ -144,22 +144,25 @@ class UmlLab:
         """Put the node's network cable back."""
         control.ask(self.where, "link", link=boot.port(self.node(node)), up=True)
 
-    def kernel_says(self, node: str, *, every_task: bool = False) -> str:
-        """What the node's kernel printed, and what it says now, asked past its programs.
+    def console(self, node: str) -> str:
+        """The end of what the node's kernel printed; an error of reading stands in its place.
 
         Raises:
-            RequestError: the lab has no such node, or is gone.
+            RequestError: the lab has no such node.
         """
-        name = self.node(node).hostname
         try:
-            printed = self.machine(self.node(node)).console.read_text(errors="replace")
+            return self.machine(self.node(node)).console.read_text(errors="replace")[-_CONSOLE:]
         except OSError as error:
-            printed = f"no console log: {error.strerror}\n"
-        try:
-            said = str(control.ask(self.where, "kernel", name=name, every_task=every_task)["text"])
-        except Unmeasurable as error:
-            said = f"{error}\n"
-        return f"{printed[-_CONSOLE:]}\n--- asked now ---\n{said}"
+            return f"no console log: {error.strerror}\n"
+
+    def kernel_says(self, node: str) -> str:
+        """What the node's kernel says now of load, memory, interrupts and blocked tasks.
+
+        Raises:
+            RequestError: the lab has no such node.
+            Unmeasurable: it is powered off, or says nothing.
+        """
+        return str(control.ask(self.where, "kernel", name=self.node(node).hostname)["text"])
 
     def processes(self) -> tuple[int, ...]:
         """The holder, first process of the lab's own process namespace."""
