@@ -81,7 +81,7 @@ class Artifacts:
             "artifacts",
             folder=f"artifacts/{folder.path.name}",
             test=test,
-            files=sorted(folder.files),
+            files=sorted(folder.files, key=lambda name: ("/" in name, name if "/" in name else "")),
             missing=sorted(folder.gaps),
         )
 
