@@ -122,6 +122,13 @@ HOST_MUTANTS = (
     ),
     Mutant(
         "published-port-untracked",
+        W1,
+        HOST,
+        both(new_rule("raw", "-A own -p tcp -j NOTRACK"), new_rule("raw", "-A PREROUTING -j own")),
+        words=("8080/tcp", "NOTRACK"),
+    ),
+    Mutant(
+        "published-port-untracked",
         W2,
         HOST,
         new_rule("raw", "-A PREROUTING -p tcp -j NOTRACK"),

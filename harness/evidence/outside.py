@@ -44,7 +44,8 @@ class Roster:
     """The replicas a service had, all running, at ``at``; ``asked``: how many it should (0: not told).
 
     Attributes:
-        until: the replicas that ran once they had been asked; None: not looked again, or the same.
+        came: tasks that came while they were asked, whether they run by now or not.
+        went: replicas that ended while they were asked.
     """
 
     id: str
@@ -52,19 +53,13 @@ class Roster:
     at: float
     replicas: tuple[Replica, ...]
     asked: int = 0
-    until: tuple[Replica, ...] | None = None
+    came: tuple[Replica, ...] = ()
+    went: tuple[Replica, ...] = ()
 
     @property
-    def came(self) -> tuple[Replica, ...]:
-        """Replicas that came while they were asked."""
-        before = {one.task for one in self.replicas}
-        return tuple(one for one in self.until or () if one.task not in before)
-
-    @property
-    def went(self) -> tuple[Replica, ...]:
-        """Replicas that ended while they were asked."""
-        after = {one.task for one in self.until or ()}
-        return () if self.until is None else tuple(one for one in self.replicas if one.task not in after)
+    def ever(self) -> tuple[Replica, ...]:
+        """Every task that may have answered."""
+        return (*self.replicas, *self.came)
 
 
 @dataclasses.dataclass(frozen=True)

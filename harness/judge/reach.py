@@ -63,7 +63,7 @@ def answers_without_task(traffic: Traffic, roster: Roster, *, least: int = 1) ->
         roster: the replicas that ran, with their nodes; one that runs on every node leaves nothing to show.
         least: requests that each node must have been asked.
     """
-    hosts = {replica.node for replica in roster.replicas}
+    hosts = {replica.node for replica in roster.ever}
     every = ask(traffic, roster)
     without = tuple(entry for entry in every if entry.node not in hosts)
     if not roster.replicas or not without:

@@ -10,7 +10,7 @@ from harness.evidence import Balancers, Roster, Traffic
 from harness.judge import stats
 from harness.judge.tables import Table, table_of
 from harness.judge.verdict import Finding, Subject
-from harness.judge.words import count, listed, replaced, tally
+from harness.judge.words import changed, count, listed, tally
 from harness.model import Outcome, Path, Replica, Sample
 
 NO_CONNECTION = frozenset(
@@ -18,6 +18,7 @@ NO_CONNECTION = frozenset(
 )  # what a row without a living task behind it gives
 _PLAUSIBLE = 1e-3  # both tails of one-in-(n+1) must exceed this at random choice
 _TURNS = 2  # full periods without which a loss tells no cause
+_SETTLED = 4  # full periods at the end of a traffic that show how it was once tasks had been replaced
 _FEW = 3  # lost requests below this show no pattern at random choice
 
 _DEAD = {
@@ -45,7 +46,7 @@ class Entry:
         live: tasks that may answer; None if no roster is known (then any answer counts).
         table: the IPVS table on its way to the service, where one was read.
         came: tasks that came to run while it was asked, and may answer too.
-        replaced: which tasks came and went meanwhile, in a clause.
+        went: tasks that ended meanwhile.
     """
 
     node: str
@@ -55,7 +56,7 @@ class Entry:
     live: tuple[Replica, ...] | None = None
     table: Table | None = None
     came: tuple[Replica, ...] = ()
-    replaced: str = ""
+    went: tuple[Replica, ...] = ()
 
     @functools.cached_property
     def answered(self) -> tuple[Sample, ...]:
@@ -125,7 +126,7 @@ def entries(
             None if roster is None else roster.replicas,
             None if roster is None else table_of(balancers, node, traffic.path, roster),
             () if roster is None else roster.came,
-            "" if roster is None else replaced(roster),
+            () if roster is None else roster.went,
         )
         for node in traffic.entries
     )
@@ -146,8 +147,8 @@ def diagnose(entry: Entry, every: tuple[Entry, ...]) -> tuple[Finding, ...]:
     found: list[Finding] = []
     if entry.foreign:
         found.append(_foreign(entry))
-    if entry.replaced:  # tables and turns changed under the requests: no pattern in them tells anything
-        return (*found, _replaced(entry)) if entry.lost else tuple(found)
+    if entry.came or entry.went:
+        return (*found, *_while_replaced(entry))
     unseen = entry.unseen
     losses = _lost(entry, unseen) if entry.lost else ()
     found.extend(losses)
@@ -194,11 +195,25 @@ def _foreign(entry: Entry) -> Finding:
     )
 
 
+def _while_replaced(entry: Entry) -> tuple[Finding, ...]:
+    """What was lost while tasks came and went: by that alone, or still at the end."""
+    gone = {replica.task for replica in entry.went}
+    now = tuple(replica for replica in (*(entry.live or ()), *entry.came) if replica.task not in gone)
+    last = entry.samples[-_SETTLED * (len(now) + 1) :]
+    if not entry.lost:
+        return ()
+    if all(one.ok for one in last) and not (entry.table and entry.table.extra):
+        return (_replaced(entry),)
+    end = dataclasses.replace(entry, live=now, samples=last, came=(), went=())
+    return (_lost(end, end.unseen) if end.lost else ()) or (_replaced(entry),)
+
+
 def _replaced(entry: Entry) -> Finding:
+    told = changed(entry.came, entry.went)
     return Finding(
         "replica-replaced",
         Subject(service=entry.service, path=entry.path.value),
-        f"{entry.replaced}; {entry.node}: {len(entry.lost)} of {len(entry.samples)} requests lost "
+        f"{told}; {entry.node}: {len(entry.lost)} of {len(entry.samples)} requests lost "
         f"({tally(entry.outcomes)})",
         ("H1",),
         "why did a task end that nobody ended? docker service ps --no-trunc, its log, and its node's engine",

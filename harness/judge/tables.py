@@ -42,7 +42,7 @@ def table_of(balancers: Balancers | None, entry: str, path: Path, roster: Roster
     """
     if balancers is None:
         return None
-    owners = {place.address: replica for replica in roster.replicas for place in replica.addresses}
+    owners = {place.address: replica for replica in roster.ever for place in replica.addresses}
     read = [server for server in balancers.servers if server.node == entry and _on_path(server, path)]
     read.sort(key=lambda server: -_overlap(server, owners))
     if not read or not _overlap(read[0], owners):

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.evidence import Roster
 from harness.judge.verdict import Finding, State, Subject, Verdict, worst
-from harness.model import Path
+from harness.model import Path, Replica
 
 SHOWN = 3  # troubles that a sentence spells out; the findings hold all
 
@@ -37,9 +37,17 @@ def blind(text: str) -> Part:
 
 def replaced(roster: Roster) -> str:
     """Which replicas came and went while they were asked, in a clause; empty if none did."""
-    came, went = ([one.label for one in replicas] for replicas in (roster.came, roster.went))
-    told = [f"{listed(went)} ended" if went else "", f"{listed(came)} came" if came else ""]
-    return f"while it was asked, {' and '.join(part for part in told if part)}" if came or went else ""
+    return changed(roster.came, roster.went)
+
+
+def changed(came: Iterable[Replica], went: Iterable[Replica]) -> str:
+    """The same of replicas by themselves."""
+    told = [
+        f"{listed([one.label for one in replicas])} {verb}"
+        for verb, replicas in (("ended", tuple(went)), ("came", tuple(came)))
+        if replicas
+    ]
+    return f"while it was asked, {' and '.join(told)}" if told else ""
 
 
 def conclude(

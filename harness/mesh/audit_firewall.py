@@ -10,7 +10,7 @@ from harness.mesh.audit_ports import INGRESS, HostEntry, accepts
 from harness.mesh.findings import Notes, listed
 from harness.mesh.kernel import Kernel, Namespace, Rule, Rules
 from harness.mesh.matches import mentions
-from harness.mesh.packets import Fate, Packet, Passage, matches, walk
+from harness.mesh.packets import Fate, Packet, Passage, met, walk
 from harness.mesh.places import Scene
 from harness.mesh.tables import engines, read
 from harness.model import Port, Role
@@ -94,7 +94,7 @@ def swarm_ports(kernel: Kernel, host: Namespace, scene: Scene, notes: Notes) -> 
 
 def published(kernel: Kernel, entry: HostEntry, scene: Scene, notes: Notes) -> None:
     """Send a request to every published port, and its answer, through the rules between host and sandbox."""
-    blocked: dict[tuple[str, str, str], list[str]] = {}
+    blocked: dict[tuple[str, str, str, str], list[str]] = {}
     untracked: dict[tuple[str, str], list[str]] = {}
     for port, pool in entry.ports:
         if not all(accepts(entry, port)) or not _jumps(entry):
@@ -116,16 +116,21 @@ def published(kernel: Kernel, entry: HostEntry, scene: Scene, notes: Notes) -> N
                 if ended.fate is Fate.DROP:
                     name = "split-brain-tables" if _alien(entry.space, rules) else "ingress-forward-blocked"
                     service = pool.service if _names_port(ended, port.published) else ""
-                    known = blocked.setdefault((name, ended.culprit, service), [])
+                    known = blocked.setdefault((name, ended.culprit, service, way), [])
                     known.extend([] if label in known else [label])
-    for (name, culprit, service), labels in blocked.items():
+    for (name, culprit, service, way), labels in blocked.items():
+        early = way == "ARRIVAL"
         notes.find(
             name,
             entry.space,
             service=service,
-            expected=f"{listed(labels)} passes from the host to {entry.target or 'ingress_sbox'} and back",
+            expected=f"{listed(labels)} is let in, to be translated"
+            if early
+            else f"{listed(labels)} passes from the host to {entry.target or 'ingress_sbox'} and back",
             seen=f"dropped by {culprit}",
-            command="iptables -vnL FORWARD",
+            command=" ; ".join(f"iptables -t {table} -vnL {chain}" for table, chain in _WAYS[way])
+            if early
+            else "iptables -vnL FORWARD",
         )
     for (culprit, service), labels in untracked.items():
         notes.find(
@@ -140,12 +145,11 @@ def published(kernel: Kernel, entry: HostEntry, scene: Scene, notes: Notes) -> N
 
 def _untracking(rules: Rules, packet: Packet) -> Iterator[Rule]:
     """Rules that leave a packet out of connection tracking, or may: those that name its port."""
-    for rule in rules.chain("raw", "PREROUTING"):
-        if rule.target == "NOTRACK" or (rule.target == "CT" and "--notrack" in rule.text):
-            match = matches(rule, packet)
-            named = rule.dport == packet.dport or mentions(rule.others, packet.dport)
-            if match or (match is None and named):
-                yield rule
+    for rule, surely in met(rules, "raw", "PREROUTING", packet):
+        named = rule.dport == packet.dport or mentions(rule.others, packet.dport)
+        untracks = rule.target == "NOTRACK" or (rule.target == "CT" and "--notrack" in rule.text)
+        if untracks and (surely or named):
+            yield rule
 
 
 def pass_through(rules: Rules, way: str, packet: Packet) -> Passage:

@@ -72,6 +72,47 @@ def walk(rules: Rules, table: str, chain: str, packet: Packet) -> Passage:
     return ended
 
 
+def met(rules: Rules, table: str, chain: str, packet: Packet) -> list[tuple[Rule, bool]]:
+    """The rules that a packet meets and goes on from, such as NOTRACK; and whether it surely meets each."""
+    found: list[tuple[Rule, bool]] = []
+    _met(rules, table, chain, packet, found, sure=True, depth=0)
+    return found
+
+
+def _met(  # the walk, and where it stands
+    rules: Rules,
+    table: str,
+    chain: str,
+    packet: Packet,
+    found: list[tuple[Rule, bool]],
+    *,
+    sure: bool,
+    depth: int,
+) -> bool | None:
+    """Walk one chain; whether the packet goes no further than that (None: perhaps)."""
+    perhaps = False
+    for rule in rules.chain(table, chain) if depth < _DEEP else ():
+        match = matches(rule, packet)
+        if match is False:
+            continue
+        here = sure and match is True and not perhaps
+        if rule.target in _GOES_ON:
+            found.append((rule, here))
+            continue
+        if rule.target == "RETURN":
+            if match:
+                return None if perhaps else False
+            perhaps = True
+            continue
+        ended: bool | None = rule.target in _DROPS | _ENDS or _met(
+            rules, table, rule.target, packet, found, sure=here, depth=depth + 1
+        )
+        if ended and match:
+            return True
+        perhaps = perhaps or ended is not False
+    return None if perhaps else False
+
+
 def _chain(
     rules: Rules, table: str, chain: str, packet: Packet, depth: int
 ) -> tuple[Passage | None, Rule | None]:

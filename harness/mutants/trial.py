@@ -81,8 +81,8 @@ def _result(mutant: Mutant, ground: Ground, taken: Taken, verdicts: Mapping[str,
     caught = [name for name, one in verdicts.items() if looking.refuted(one)]
     findings = [*taken.audit().findings]
     if KERNEL not in mutant.witnesses:  # traffic alone can name it, and the audit must stay quiet
-        findings += [one for verdict in verdicts.values() for one in verdict.findings if one not in findings]
-    told = sorted(_told(one, ground) for one in findings)
+        findings += [one for verdict in verdicts.values() for one in verdict.findings]
+    told = sorted({_told(one, ground) for one in findings})
     wish = sorted(_wish(one, ground) for one in mutant.wanted)
     named = bool(wish) and told == wish
     silent = sorted(mutant.witnesses - set(caught))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -62,21 +63,26 @@ class Artifacts:
         At most `MOST` times in a run, a minute apart. A wrong request tells its reason itself, and an
         interrupted run is to end soon: nothing is kept of them.
         """
+        if threading.current_thread() is not threading.main_thread():
+            return  # what fails in a job's thread comes to the main one, which tells of it
         source = self._source
         if source is None or isinstance(error, RequestError) or not isinstance(error, Exception):
             return
         if self._kept >= MOST or self._journal.clock.now() < self._again:
             return
         self._kept += 1
+        self._again = self._journal.clock.now() + _APART
         words = re.sub(r"[^a-z0-9]+", "-", test.rpartition("::")[2].lower()).strip("-")
         folder = keeping.Folder(self._folder / f"{self._kept}-{words[:60]}")
-        with self._steps("keep what the swarm says"):
-            absent = keeping.swarm(folder, source.engine, source.run)
-            if source.lab is None:
-                folder.gaps.append(_NOT_OURS)
-            else:
-                self._nodes(folder, source.lab, absent)
-        self._again = self._journal.clock.now() + _APART
+        try:
+            with self._steps("keep what the swarm says"):
+                absent = keeping.swarm(folder, source.engine, source.run)
+                if source.lab is None:
+                    folder.gaps.append(_NOT_OURS)
+                else:
+                    self._nodes(folder, source.lab, absent)
+        except Exception as fault:  # noqa: BLE001  an addition must not end the run it is added to
+            folder.gaps.append(f"a fault of the harness: {type(fault).__name__}: {fault}")
         self._journal.write(
             "artifacts",
             folder=f"artifacts/{folder.path.name}",

@@ -146,6 +146,7 @@ class Stage:
         if self.request.pause_after != step:
             return
         token = self.folder / "continue"
+        self.journal.write("paused", step=step)
         self.steps.progress.note("paused", f"after {step}; go on with Enter or: touch {token}")
         with self.steps(f"paused after {step}"):
             while not token.exists():
@@ -160,8 +161,8 @@ class Stage:
         try:
             with self.steps("clean up"):
                 clear()
-        except HarnessError as error:  # whoever deployed it tries again
-            self.journal.write("trouble", text=f"removing the run's services: {error}")
+        except HarnessError as error:  # nobody waits for them again: the services themselves are gone by now
+            self.note_trouble(error)
 
     def exit(self, judged: Exit) -> Exit:
         """The exit code of the run, given the code of its verdict."""

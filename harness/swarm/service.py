@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from harness.engine.protocol import Engine
 from harness.engine.spec import ServiceSpec
 from harness.errors import Unmeasurable
 from harness.evidence import Roster
 from harness.journal import Journal
-from harness.model import Replica, Service, Task
+from harness.model import ENDED_STATES, Replica, Service, Task
 from harness.swarm import conditions
 from harness.swarm.conditions import Condition
 from harness.swarm.view import View
+
+# states of a task that may have answered somebody; what a node has not yet begun cannot have
+_SERVED = ENDED_STATES | {"starting", "running"}
 
 
 class ServiceHandle:
@@ -80,23 +83,28 @@ class ServiceHandle:
 
         Args:
             since: what ran before they were asked. If the same still run, it is what is returned; else that
-                roster, with those that run now as ``until``.
+                roster, with the tasks that came and went since.
         """
         view = self._read((self.id,))
         if since is not None:
-            now = self._replicas(view)
-            if {one.task for one in now} == {one.task for one in since.replicas}:
+            now, before = self._replicas(view), {one.task for one in since.replicas}
+            if {one.task for one in now} == before:
                 return since
-            ident = self._journal.new_id("roster")
-            return self._journal.keep(dataclasses.replace(since, id=ident, until=now))
+            known = [task for task in view.of(self.id) if task.id not in before and task.state in _SERVED]
+            return self._journal.keep(
+                dataclasses.replace(
+                    since,
+                    id=self._journal.new_id("roster"),
+                    came=_as_replicas(known),
+                    went=tuple(one for one in since.replicas if one.task not in {task.task for task in now}),
+                )
+            )
         ident = self._journal.new_id("roster")
         asked = self.spec.replicas if self.spec.mode == "replicated" else 0
         return self._journal.keep(Roster(ident, self.name, view.at, self._replicas(view), asked))
 
     def _replicas(self, view: View) -> tuple[Replica, ...]:
-        found = (task for task in view.of(self.id) if task.running)
-        replicas = (Replica(task.id, task.slot, task.node, task.addresses) for task in found)
-        return tuple(sorted(replicas, key=lambda replica: (replica.slot, replica.node)))
+        return _as_replicas(task for task in view.of(self.id) if task.running)
 
     def running(self, n: int | None = None) -> Condition:
         """The condition that exactly ``n`` tasks run; by default as many as it was scaled to."""
@@ -133,3 +141,8 @@ class ServiceHandle:
             view = self._wait(conditions.gone(self), within=within, what=f"{self.name} is removed")
             self._removed = view.at
         return self._removed
+
+
+def _as_replicas(tasks: Iterable[Task]) -> tuple[Replica, ...]:
+    found = (Replica(task.id, task.slot, task.node, task.addresses) for task in tasks)
+    return tuple(sorted(found, key=lambda replica: (replica.slot, replica.node)))

@@ -54,17 +54,22 @@ class Undoing:
         try:
             yield
         except BaseException as ended:
-            self.failing(ended)
-            if not self.keep:
-                try:
-                    if isinstance(ended, KeyboardInterrupt):
-                        self.services()  # the run ends here: no block outlives this one
-                    action()
-                except HarnessError as error:
-                    self.journal.write("trouble", text=f"undoing {what}: {error}")
+            try:
+                self.failing(ended)
+            finally:
+                if isinstance(ended, KeyboardInterrupt):  # the run ends here: no block outlives this one
+                    self._tried("the run's services", self.services)
+                self._tried(what, action)
             raise
         if not self.keep:
             action()
+
+    def _tried(self, what: str, action: Callable[[], None]) -> None:
+        try:
+            if not self.keep:
+                action()
+        except HarnessError as error:
+            self.journal.write("trouble", text=f"undoing {what}: {error}")
 
     def service(self, name: str) -> None:
         """Remove a service, and wait until its tasks have ended.

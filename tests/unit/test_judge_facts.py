@@ -173,7 +173,7 @@ def test_names_that_resolve_as_they_must() -> None:
     """One VIP and exactly the running tasks, on all nodes."""
     assert vip_resolves(names()).state is State.UPHELD
     assert tasks_resolve(names(), ROSTER).state is State.UPHELD
-    shrunk = dataclasses.replace(ROSTER, until=ROSTER.replicas[:1])
+    shrunk = dataclasses.replace(ROSTER, went=ROSTER.replicas[1:])
     assert tasks_resolve(names(), shrunk).state is State.UNKNOWN
     assert "3 nodes" in vip_resolves(names()).sentence
 

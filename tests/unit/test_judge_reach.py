@@ -185,7 +185,18 @@ def test_a_kill_without_proof_or_without_requests_is_unknown() -> None:
 
 
 HEIR = Replica("task9", 2, W2)
-MOVED = dataclasses.replace(ROSTER, until=(ROSTER.replicas[0], HEIR, ROSTER.replicas[2]))
+MOVED = dataclasses.replace(ROSTER, came=(HEIR,), went=ROSTER.replicas[1:2])
+
+
+def torn(asked: Traffic, lost: Callable[[int], bool]) -> Traffic:
+    """The traffic with these requests through W1 refused, by their number."""
+    samples = tuple(
+        dataclasses.replace(one, outcome=Outcome.REFUSED, replica="")
+        if one.entry == W1 and lost(one.seq)
+        else one
+        for one in asked.samples
+    )
+    return dataclasses.replace(asked, samples=samples)
 
 
 def test_a_replacement_is_no_stranger() -> None:
@@ -196,34 +207,47 @@ def test_a_replacement_is_no_stranger() -> None:
     assert found(answers_everywhere(asked, roster=ROSTER)) == [
         ("foreign-answer-at-entry", node) for node in NODES
     ]
-
-
-def test_what_a_replacement_cost_is_lost_and_named_so() -> None:
-    """No table's pattern is read into it, and no stranger stays unnamed."""
-    asked = traffic(who=("task0", "task2", "task9"))
-    torn = tuple(
-        dataclasses.replace(one, outcome=Outcome.RESET, replica="")
-        if one.seq % 10 == 0 and one.entry == W1
-        else one
-        for one in asked.samples
-    )
-    verdict = answers_everywhere(dataclasses.replace(asked, samples=torn), roster=MOVED)
-
-    assert [one.name for one in verdict.findings] == ["replica-replaced"]
-    assert "while it was asked, .2@swarm-worker1 ended and .2@swarm-worker2 came" in verdict.sentence
     other = dataclasses.replace(asked.samples[0], replica="task7")
     stranger = dataclasses.replace(asked, samples=(other, *asked.samples[1:]))
     assert found(answers_everywhere(stranger, roster=MOVED)) == [("foreign-answer-at-entry", MANAGER)]
 
 
-@pytest.mark.parametrize("until", [(*ROSTER.replicas, HEIR), ROSTER.replicas[:2], ()], ids=str)
+def test_what_a_replacement_cost_is_lost_and_named_so() -> None:
+    """Losses that end belong to it; no table's pattern is read into them."""
+    asked = torn(traffic(each=60, who=("task0", "task2", "task9")), lambda number: number in {8, 12, 16})
+
+    verdict = answers_everywhere(asked, roster=MOVED)
+
+    assert [one.name for one in verdict.findings] == ["replica-replaced"]
+    assert "while it was asked, .2@swarm-worker1 ended and .2@swarm-worker2 came" in verdict.sentence
+
+
+def test_a_row_that_a_replacement_left_behind_keeps_its_name() -> None:
+    """One in four is lost to the end: the dead task's row is still there (B1, D5)."""
+    asked = torn(traffic(each=60, who=("task0", "task2", "task9")), lambda number: number % 4 == 3)
+
+    assert found(answers_everywhere(asked, roster=MOVED)) == [("dead-backend-at-entry", W1)]
+
+
+def test_a_node_to_which_the_task_moved_is_not_one_without() -> None:
+    """It answers itself: that shows nothing about nodes without a task."""
+    two = dataclasses.replace(LONE, came=(Replica("task9", 1, W1),), went=LONE.replicas)
+
+    verdict = answers_without_task(traffic(who=("task0", "task9")), two)
+
+    assert (verdict.state, verdict.numbers["without_task"]) == (State.UPHELD, [W2])
+
+
+@pytest.mark.parametrize(
+    ("came", "went"), [((HEIR,), ()), ((), ROSTER.replicas[:1]), ((), ROSTER.replicas)], ids=str
+)
 @pytest.mark.parametrize("judge", [covered, even])
 def test_shares_over_a_set_that_changed_are_unknown(
-    judge: Callable[..., Verdict], until: tuple[Replica, ...]
+    judge: Callable[..., Verdict], came: tuple[Replica, ...], went: tuple[Replica, ...]
 ) -> None:
     """Grown, shrunk or gone: there was no one set to be even over."""
     asked = traffic(who=("task0", "task1", "task2"))
 
     assert judge(asked, ROSTER).state is State.UPHELD
-    verdict = judge(asked, dataclasses.replace(ROSTER, until=until))
+    verdict = judge(asked, dataclasses.replace(ROSTER, came=came, went=went))
     assert (verdict.state, "while it was asked" in verdict.sentence) == (State.UNKNOWN, True)

@@ -311,6 +311,21 @@ def test_rules_of_others_that_cannot_hurt_are_not_blamed(table: str, text: str) 
     assert (result.findings, result.unknowns) == ((), ())
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        "-A PREROUTING -p tcp -m tcp --dport 8080 -j ACCEPT",
+        "-A PREROUTING -p tcp -m tcp --dport 8080 -j RETURN",
+    ],
+)
+def test_a_port_that_is_excepted_from_no_tracking_is_not_blamed(first: str) -> None:
+    """What the finding's remedy says: the published ports are let out before."""
+    held = world(WEB).on(W1, "", new_rule("raw", "-A PREROUTING -p tcp -j NOTRACK"))
+    assert [one[0] for one in held.found()] == ["published-port-untracked"]
+
+    assert held.on(W1, "", new_rule("raw", first)).found() == []
+
+
 def test_a_firewall_that_lets_the_swarm_pass_is_not_blamed() -> None:
     """INPUT drops by policy, and accepts what the swarm needs, as ufw and others do it."""
     texts = [

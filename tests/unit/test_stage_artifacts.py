@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,25 @@ def test_wrong_requests_and_interrupts_keep_nothing(run: Run, error: BaseExcepti
     assert run.records == []
 
 
+def test_a_fault_of_ours_is_a_gap_and_not_the_end(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept is an addition: the run goes on without it."""
+
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(run.swarm.engine, "nodes", broken)
+    run.fail(AssertionError("broken"))
+
+    assert "a fault of the harness: ZeroDivisionError" in str(run.records[0]["missing"])
+
+
+def test_a_jobs_thread_keeps_nothing_itself(run: Run) -> None:
+    """Two of them may fail in one moment; what they raise comes to the main thread."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(run.fail, AssertionError("broken")).result()
+    assert run.records == []
+
+
 def test_without_a_swarm_there_is_nothing_to_keep(run: Run) -> None:
     """An error before the swarm is known, or after it is left."""
     run.artifacts.keep("test_x", AssertionError("broken"))
@@ -209,6 +229,21 @@ def test_elsewhere_than_on_a_lab_the_nodes_are_left_alone(run: Run) -> None:
 
     assert "journalctl -u docker" in str(run.records[0]["missing"])
     assert not any("engine.log" in name for name in run.records[0]["files"])  # type: ignore[attr-defined]
+
+
+def test_what_goes_wrong_with_keeping_undoes_all_the_same(tmp_path: Path) -> None:
+    """Ctrl-C while it is kept, for one: nothing of ours stays on the swarm."""
+
+    def interrupted(_: BaseException) -> None:
+        raise KeyboardInterrupt
+
+    made: Bench = bench(tmp_path, failing=interrupted)
+    with pytest.raises(KeyboardInterrupt), made.swarm.deploy(WEB):
+        raise ZeroDivisionError
+    made.swarm.close()
+    made.journal.close()
+
+    assert made.engine.services() == ()
 
 
 def test_a_block_that_fails_is_told_before_it_is_undone(tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ class Holder:
 def _kernel_says(name: str) -> str:
     # relative to the lab's directory, where we are: the path of a socket is limited to 107 bytes
     door = Path("nodes") / name / name / "mconsole"
-    return mconsole.ask(door, mconsole.QUESTIONS, bound=4.0)
+    return mconsole.ask(door, mconsole.QUESTIONS, bound=1.5)
 
 
 def _enter(root: str) -> None:

@@ -44,53 +44,51 @@ def ask(door: Path, commands: tuple[str, ...], *, bound: float) -> str:
         bound: seconds for all of them together; the text ends where they are over.
 
     Raises:
-        OSError: nobody listens there.
+        OSError: nobody listens there, or nothing was answered at all.
     """
     until = time.monotonic() + bound
     told = bytearray()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ours:
         ours.bind("")  # an abstract address: the kernel lives in another root and sees no path of ours
+        ours.setblocking(False)
         for command in commands:
-            try:
-                told += _answer(ours, str(door), command, until)
-            except TimeoutError:
-                told += f"({command}: no answer)\n".encode()
+            answer = _answer(ours, str(door), command, until)
+            if not answer and not told:
+                raise TimeoutError(f"the kernel says nothing within {bound:g} s")
+            told += answer or f"({command}: no answer)\n".encode()
+            if not answer:
                 break
     return bytes(told[:_MOST_TEXT]).decode(errors="replace")
 
 
 def _answer(ours: socket.socket, door: str, command: str, until: float) -> bytes:
-    """The answer to one command; its end is missing where the kernel spoke faster than it was heard.
+    """The answer to one command, empty if there was none; the end is missing of what came faster than heard.
 
     The kernel does not wait for a full queue of ten datagrams, so it is read without ever falling asleep. It
     also loses the news of a datagram now and then (see ``guest/agent``), but not the datagram: after a
     silence another one makes it look again; what that is answered comes last and is dropped.
-
-    Raises:
-        TimeoutError: nothing came until then.
     """
-    ours.setblocking(False)
     _drop(ours)
     _send(ours, door, command)
     told, heard = bytearray(), time.monotonic()
-    while True:
+    while (now := time.monotonic()) < until:
         try:
             data = ours.recv(1 << 16)
         except BlockingIOError:
-            now = time.monotonic()
-            if now >= until and not told:
-                raise TimeoutError from None
             if now - heard > _SILENCE:
                 if told:
                     return bytes(told) + b"(the end was not heard)\n"
                 _send(ours, door, _NOTHING)
                 heard = now
             continue
-        heard = time.monotonic()
+        heard = now
+        if len(data) < _REPLY.size:
+            continue
         _, more, length = _REPLY.unpack_from(data)
         told += data[_REPLY.size : _REPLY.size + max(0, length)].rstrip(b"\0")
         if not more:
-            return bytes(told)
+            break
+    return bytes(told)
 
 
 def _drop(ours: socket.socket) -> None:
@@ -102,4 +100,5 @@ def _drop(ours: socket.socket) -> None:
 def _send(ours: socket.socket, door: str, command: str) -> None:
     words = command.encode()
     head = struct.pack("<Iii", _MAGIC, _VERSION, len(words))
-    ours.sendto(head + words.ljust(_MOST_COMMAND, b"\0"), door)
+    with contextlib.suppress(BlockingIOError):  # its queue is full: it will look, or it is dead
+        ours.sendto(head + words.ljust(_MOST_COMMAND, b"\0"), door)
