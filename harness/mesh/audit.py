@@ -28,6 +28,7 @@ from harness.mesh import (
 )
 from harness.mesh.expected import Expected, Pool
 from harness.mesh.findings import HOST, Audit, Cell, Notes
+from harness.mesh.following import folded
 from harness.mesh.kernel import Kernel
 from harness.mesh.natives import Tables
 from harness.mesh.places import Scene
@@ -128,7 +129,7 @@ def audit(
     counted = sum((one.counted for one in notes.values()), Counter[str]())
     every = tuple(dict([*expected.skipped, *skipped]).items())
     return Audit(
-        findings,
+        folded(findings, scene),
         tuple(dict.fromkeys(unknowns)),
         tuple(_cells(scene, findings, unknowns)),
         {**counted, "nodes": len(scene.kernels), "services": len(expected.services)},
