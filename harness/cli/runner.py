@@ -64,8 +64,7 @@ def run(request: Request, progress: Progress) -> Outcome:
         if interrupted and not _claims(folder):
             raise Interrupted("interrupted, cleaned up")
         if troubles and not _claims(folder):
-            _tell_kept(folder)
-            raise troubles[0]
+            raise _with_kept(troubles[0], folder)
         with _phase(log, progress, "report"):
             written = report.write_all(folder)
         log.write("phase", name="all", seconds=time.monotonic() - began)
@@ -204,9 +203,14 @@ def _claims(folder: Path) -> bool:
     return bool(journal.load(folder / "journal.jsonl").claims)
 
 
-def _tell_kept(folder: Path) -> None:
-    for where, test in kept.folders(folder, journal.load(folder / "journal.jsonl")):
-        print(f"kept: {where} (when {test} failed)", file=sys.stderr)  # noqa: T201  beside the error's line
+def _with_kept(trouble: HarnessError, folder: Path) -> HarnessError:
+    """The error that ends the run, in its one line also where what was kept of the swarm lies."""
+    found = kept.folders(folder, journal.load(folder / "journal.jsonl"))
+    if not found:
+        return trouble
+    where = f"what the swarm said then is in {found[0][0]}"
+    remedy = f"{trouble.remedy}; {where}" if trouble.remedy else where
+    return type(trouble)(trouble.message, remedy=remedy)
 
 
 def _drop_if_empty(folder: Path) -> None:

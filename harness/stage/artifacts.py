@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from harness.engine.protocol import Engine
-from harness.errors import RequestError
+from harness.engine.spec import RUN_LABEL
+from harness.errors import HarnessError, RequestError
 from harness.journal import Journal
 from harness.lab.protocol import Lab
 from harness.stage import keeping
@@ -57,16 +58,19 @@ class Artifacts:
         finally:
             self._source = None
 
-    def keep(self, test: str, error: BaseException) -> None:
+    def keep(self, test: str, error: BaseException, *, judged: bool = True) -> None:
         """Keep what there is to be had now that ``test`` failed with ``error``; never an error of its own.
 
         At most `MOST` times in a run, a minute apart. A wrong request tells its reason itself, and an
-        interrupted run is to end soon: nothing is kept of them.
+        interrupted run is to end soon: nothing is kept of them, nor of a run that has neither judged anything
+        nor deployed anything yet.
         """
         if threading.current_thread() is not threading.main_thread():
             return  # what fails in a job's thread comes to the main one, which tells of it
         source = self._source
         if source is None or isinstance(error, RequestError) or not isinstance(error, Exception):
+            return
+        if not judged and not _deployed(source):
             return
         if self._kept >= MOST or self._journal.clock.now() < self._again:
             return
@@ -96,3 +100,10 @@ class Artifacts:
         with ThreadPoolExecutor(len(lab.nodes)) as threads:
             names = [node.hostname for node in lab.nodes]
             list(threads.map(lambda name: keeping.node(folder, lab, name, absent=name in absent), names))
+
+
+def _deployed(source: _Source) -> bool:
+    try:
+        return bool(source.engine.services(f"{RUN_LABEL}={source.run}"))
+    except HarnessError:
+        return False

@@ -135,7 +135,7 @@ class Stage:
     def keep_artifacts(self, error: BaseException) -> None:
         """A test failed: keep what the swarm says now, unless the run was told to end."""
         if not self.interrupts.reason:
-            self.artifacts.keep(self.promises.test, error)
+            self.artifacts.keep(self.promises.test, error, judged=bool(self.promises.claims))
 
     def watch_machine(self, lab: Callable[[], Iterable[int]]) -> MachineWatch:
         """For a block: how much of this machine is used by others than us and ``lab`` (process ids)."""

@@ -215,6 +215,17 @@ def test_a_jobs_thread_keeps_nothing_itself(run: Run) -> None:
     assert run.records == []
 
 
+def test_a_run_that_has_not_begun_keeps_nothing(run: Run) -> None:
+    """No route to a node, for one: its line says all there is. Once a service stands, its tasks tell more."""
+    with run.artifacts.of(run.swarm.engine, "another", None):
+        run.artifacts.keep("test_x", Unmeasurable("no route"), judged=False)
+    assert run.records == []
+
+    with run.artifacts.of(run.swarm.engine, "run1", None):
+        run.artifacts.keep("test_x", Unmeasurable("whoami does not run"), judged=False)
+    assert len(run.records) == 1
+
+
 def test_without_a_swarm_there_is_nothing_to_keep(run: Run) -> None:
     """An error before the swarm is known, or after it is left."""
     run.artifacts.keep("test_x", AssertionError("broken"))
