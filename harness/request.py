@@ -29,6 +29,7 @@ class Request:
         config: the configuration file in force, None for the defaults.
         deadline: point on the monotonic clock at which the run stops and reports what is known.
         pause_after: step after which the run waits for ``<run>/continue`` to appear.
+        lab_goes: the lab was brought up for this run and is taken down after it, with all that is on it.
     """
 
     target: str
@@ -41,6 +42,7 @@ class Request:
     pause_after: str | None = None
     managers: int = 1
     workers: int = 2
+    lab_goes: bool = False
 
     def save(self, folder: Path) -> None:
         """Write ``request.json`` into the run's folder."""

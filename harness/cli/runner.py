@@ -57,7 +57,8 @@ def run(request: Request, progress: Progress) -> Outcome:
         request.save(folder)
         command = _command(folder)
         if request.target == "lab":
-            _ensure_lab(request, progress, undo, log)
+            brought = _ensure_lab(request, progress, undo, log)
+            dataclasses.replace(request, lab_goes=brought and not request.keep).save(folder)
             command = enter.command(command)
         interrupted = _supervise(command, folder, request, progress)
         troubles = _troubles(folder)
@@ -76,14 +77,16 @@ def run(request: Request, progress: Progress) -> Outcome:
 
 def _ensure_lab(
     request: Request, progress: Progress, undo: contextlib.ExitStack, log: journal.Journal
-) -> None:
+) -> bool:
+    """Bring a lab up if none runs; whether that was needed."""
     if lab.find() is not None:
-        return
+        return False
     with _phase(log, progress, "lab"):
         if not request.keep:
             undo.callback(_down, progress)
         with _stopped_at(request.deadline):
             lab.up(managers=request.managers, workers=request.workers, progress=progress)
+    return True
 
 
 @contextlib.contextmanager

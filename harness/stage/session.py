@@ -35,7 +35,8 @@ class Stage:
 
     Attributes:
         hurt: why disruptive checks must not start; empty on a swarm that is whole.
-        clear: removes what the run deployed; None before there is a swarm, and once it was called.
+        clear: removes what the run deployed, or lets it go with its lab; None before there is a swarm, and
+            once it was called.
         skipped: checks that were left out, which are neither upheld nor unknown.
     """
 

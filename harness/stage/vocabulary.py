@@ -88,7 +88,7 @@ def swarm(stage: Stage, engine: Engine) -> Iterator[Swarm]:
         if told:
             stage.journal.write("note", text=told)
         opening.require_enough(opened.nodes())
-        stage.clear = opened.clear
+        stage.clear = opened.abandon if stage.request.lab_goes else opened.clear
         yield opened
 
 

@@ -266,6 +266,10 @@ class Swarm:
         """
         self._undoing.services()
 
+    def abandon(self) -> None:
+        """Leave everything where it is from now on: the swarm itself is taken down next."""
+        self._undoing.keep = True
+
     def sweep(self, run: str | None = None) -> list[str]:
         """Remove what ``run``, or any run that is no longer alive, left; says what, one line each.
 

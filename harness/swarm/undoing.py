@@ -21,7 +21,7 @@ from harness.swarm.view import View
 REMOVAL: Final = 60.0  # seconds for what we deployed to be gone
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Undoing:
     """Removes what ``run`` deployed.
 
@@ -31,7 +31,7 @@ class Undoing:
         run: id of the run, on the label of all that it created.
         wait: the facade's wait.
         clock: what bounds are measured on.
-        keep: remove nothing (``--keep-workloads``).
+        keep: remove nothing from now on (``--keep-workloads``, or a swarm that is about to end itself).
         failing: told of what ends a block, before what it deployed is removed.
     """
 

@@ -55,6 +55,17 @@ def test_services_are_cleared_all_at_once(lab: Bench) -> None:
     lab.swarm.clear()
 
 
+def test_what_goes_with_its_lab_is_left_where_it_is(lab: Bench) -> None:
+    """What was undone before stays undone; nothing is waited for at the end."""
+    with lab.swarm.deploy(WEB):
+        with lab.swarm.network("n"):
+            pass
+        lab.swarm.abandon()
+
+    assert [service.name for service in lab.engine.services()] == [WEB.name]
+    assert "n" not in {network.name for network in lab.engine.networks()}
+
+
 def test_what_is_to_be_kept_is_not_cleared(tmp_path: Path) -> None:
     """``--keep-workloads``."""
     made = bench(tmp_path, keep=True)
