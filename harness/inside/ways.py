@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 from harness.evidence import Link
@@ -30,17 +31,14 @@ def links(job: JobAnswers, managers: Sequence[str], nodes: Sequence[str], data_p
     udp = _datagrams(job, data_port)
     reasons = dict(job.missing + job.skipped)
     found = []
-    for source in nodes:
-        for target in nodes:
-            if source == target:
-                continue
-            wanted = [(GOSSIP, "tcp"), (GOSSIP, "udp"), (data_port, "udp")]
-            wanted += [(CONTROL, "tcp")] if target in managers else []
-            for port, protocol in wanted:
-                witness = source if protocol == "tcp" else target
-                why = reasons.get(witness, f"{witness} told nothing of it")
-                told = (tcp if protocol == "tcp" else udp).get((source, target, port), ("skipped", why))
-                found.append(Link(source, target, port, protocol, told[0], text(told[1])))
+    for source, target in itertools.permutations(nodes, 2):
+        wanted = [(GOSSIP, "tcp"), (GOSSIP, "udp"), (data_port, "udp")]
+        wanted += [(CONTROL, "tcp")] if target in managers else []
+        for port, protocol in wanted:
+            witness = source if protocol == "tcp" else target
+            why = reasons.get(witness, f"{witness} told nothing of it")
+            told = (tcp if protocol == "tcp" else udp).get((source, target, port), ("skipped", why))
+            found.append(Link(source, target, port, protocol, told[0], text(told[1])))
     return tuple(found)
 
 
@@ -92,14 +90,11 @@ def mesh(job: JobAnswers, nodes: Sequence[str]) -> tuple[Link, ...]:
                 told[answer.node, target, protocol] = (state, f"{text(address)}: {text(proof)}")
     reasons = dict(job.missing + job.skipped)
     found = []
-    for source in nodes:
-        for target in nodes:
-            if source == target:
-                continue
-            why = reasons.get(source) or reasons.get(target) or f"{source} did not find the task of {target}"
-            for protocol in ("tcp", "udp"):
-                state, proof = told.get((source, target, protocol), ("skipped", why))
-                found.append(Link(source, target, 0, protocol, state, proof))
+    for source, target in itertools.permutations(nodes, 2):
+        why = reasons.get(source) or reasons.get(target) or f"{source} did not find the task of {target}"
+        for protocol in ("tcp", "udp"):
+            state, proof = told.get((source, target, protocol), ("skipped", why))
+            found.append(Link(source, target, 0, protocol, state, proof))
     return tuple(found)
 
 

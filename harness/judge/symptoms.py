@@ -202,8 +202,6 @@ def _while_replaced(entry: Entry) -> tuple[Finding, ...]:
     last = entry.samples[-_SETTLED * (len(now) + 1) :]
     if not entry.lost:
         return ()
-    if all(one.ok for one in last) and not (entry.table and entry.table.extra):
-        return (_replaced(entry),)
     end = dataclasses.replace(entry, live=now, samples=last, came=(), went=())
     return (_lost(end, end.unseen) if end.lost else ()) or (_replaced(entry),)
 
@@ -216,7 +214,7 @@ def _replaced(entry: Entry) -> Finding:
         f"{told}; {entry.node}: {len(entry.lost)} of {len(entry.samples)} requests lost "
         f"({tally(entry.outcomes)})",
         ("H1",),
-        "why did a task end that nobody ended? docker service ps --no-trunc, its log, and its node's engine",
+        "look why the task ended: docker service ps --no-trunc, its log, and the log of its node's engine",
     )
 
 

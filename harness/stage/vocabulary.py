@@ -50,10 +50,15 @@ def promise(stage: Stage) -> Promises:
     return stage.promises
 
 
+def _lab_of(stage: Stage) -> Lab | None:
+    """The lab that the run is on; None on any other target."""
+    return labs.find() if stage.request.target == "lab" else None
+
+
 @pytest.fixture(scope="session")
 def engine(stage: Stage) -> Iterator[Engine]:
     """The manager's engine; on a lab, which shares this machine, with an eye on who else uses it."""
-    found = labs.find() if stage.request.target == "lab" else None
+    found = _lab_of(stage)
     watched = contextlib.nullcontext() if found is None else stage.watch_machine(found.processes)
     with opening.engine(stage.request.target, stage.settings) as opened, watched:
         yield opened
@@ -62,7 +67,7 @@ def engine(stage: Stage) -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def lab(stage: Stage) -> Lab:
     """The lab: power and cables in our hands."""
-    found = labs.find() if stage.request.target == "lab" else None
+    found = _lab_of(stage)
     if found is None:
         raise RequestError("this needs a lab of ours", remedy="use --target lab")
     return found
@@ -71,9 +76,8 @@ def lab(stage: Stage) -> Lab:
 @pytest.fixture(scope="session")
 def swarm(stage: Stage, engine: Engine) -> Iterator[Swarm]:
     """The swarm under test: ours alone while the run lasts."""
-    found = labs.find() if stage.request.target == "lab" else None
     with (
-        stage.artifacts.of(engine, stage.run, found),
+        stage.artifacts.of(engine, stage.run, _lab_of(stage)),
         Swarm(
             engine,
             stage.journal,

@@ -194,10 +194,9 @@ def _log(data: bytes) -> str:
 
 def _ct(data: bytes) -> str:
     """CT: only whether packets are left out of connection tracking."""
-    flags, *others = struct.unpack_from("=HHII16s", data)
-    return (
-        " --notrack" if flags == 1 and not any(map(bool, (*others[:3], others[3].strip(b"\0")))) else UNKNOWN
-    )
+    flags, zone, events, expectations, helper = struct.unpack_from("=HHII16s", data)
+    more = zone or events or expectations or helper.strip(b"\0")
+    return " --notrack" if flags == 1 and not more else UNKNOWN
 
 
 _NOTRACK = struct.pack("=H", 3)  # flags of struct xt_ct_target_info: not tracked, and written as NOTRACK
