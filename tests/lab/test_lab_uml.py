@@ -107,6 +107,21 @@ def test_commands_run_side_by_side(running: UmlLab) -> None:
     assert codes == list(range(8))
 
 
+def test_much_output_of_several_commands_arrives_whole(running: UmlLab) -> None:
+    """More than a channel holds, from all of them at once, while the node's disk and network are busy."""
+    much = ["sh", "-c", "head -c 400000 /dev/zero | tr '\\0' x"]
+    busy = [
+        "sh",
+        "-c",
+        "for _ in $(seq 20); do dd if=/dev/zero of=/root/x bs=64k count=20 conv=fsync; done; rm /root/x",
+    ]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        disk = pool.submit(running.exec, WORKER, busy)
+        told = list(pool.map(lambda _: len(running.exec(WORKER, much).out), range(24)))
+        assert disk.result().ok
+    assert told == [400_000] * 24
+
+
 def test_a_killed_client_leaves_the_channel_usable(running: UmlLab) -> None:
     """A client that dies in the middle of much output does not spoil the answers that follow."""
     argv = [sys.executable, "-m", "harness", "lab", "exec", WORKER, "--", "cat", "/dev/zero"]
