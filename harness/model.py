@@ -120,6 +120,8 @@ class Service:
         replicas: None for global services and jobs.
         endpoint: ``vip`` or ``dnsrr``.
         update: state of its last update (``updating``, ``completed``, ``rollback_paused``...), or empty.
+        changed: when it was last changed after it was created (engine time, seconds since the epoch); 0.0 if
+            never. It tells no two services apart.
     """
 
     id: str
@@ -131,6 +133,7 @@ class Service:
     labels: tuple[tuple[str, str], ...] = ()
     endpoint: str = "vip"
     update: str = ""
+    changed: float = dataclasses.field(default=0.0, compare=False)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -115,6 +115,10 @@ def service(raw: Raw) -> Service:
         labels=labels(spec.get("Labels")),
         endpoint=(spec.get("EndpointSpec") or {}).get("Mode") or "vip",
         update=(raw.get("UpdateStatus") or {}).get("State", ""),
+        # once rolled back it has no previous specification, but the state of an update
+        changed=timestamp(raw.get("UpdatedAt", ""))
+        if raw.get("PreviousSpec") or raw.get("UpdateStatus")
+        else 0.0,
     )
 
 

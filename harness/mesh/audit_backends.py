@@ -103,6 +103,8 @@ def _extra(row: RealServerRow, pool: Pool, service: MarkService, scene: Scene, f
         )
         return
     past = pool.gone.get(row.address)
+    if past is None and owner is None and row.weight == 0 and pool.service in scene.expected.forgetting:
+        return
     told = f", which was {past.label} ({past.state})" if past else ", which no task has"
     find("stale-ipvs-backend", row.address, f"no real server {row.address}", seen + told)
 

@@ -85,7 +85,9 @@ def _stale(row: GossipRow, network: Network, scene: Scene) -> bool:
     expected = scene.expected
     if not row.service or row.service in expected.transit or network.id in expected.leaving:
         return False
-    if expected.tasks.get(row.task, Presence.GONE) is Presence.GONE:
+    if row.task not in expected.tasks:
+        return row.service not in expected.forgetting
+    if expected.tasks[row.task] is Presence.GONE:
         return True
     own = {one.address for one in expected.endpoints if (one.task, one.network) == (row.task, network.id)}
     return bool(own) and row.address not in own

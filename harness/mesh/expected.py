@@ -90,6 +90,7 @@ class Expected:
         networks: overlay networks that existed all the time.
         services: names, in order; ``ports``: (port, protocol) -> service, of all that ever were published.
         leaving: ids of networks with tasks of a removed service that are still about: its rows may be, too.
+        forgetting: names of services, and ids of their networks, whose tables may hold more than truths know.
         unjudged: (service, reason) of what no table of a known kind holds.
         waiting: by service, tasks that have been waiting to be allocated for a while.
         tasks: what must be there of every task that a truth knows, by its id.
@@ -113,6 +114,7 @@ class Expected:
     waiting: Mapping[str, Waiting] = dataclasses.field(default_factory=dict)
     tasks: Mapping[str, Presence] = dataclasses.field(default_factory=dict)
     transit: frozenset[str] = frozenset()
+    forgetting: frozenset[str] = frozenset()
     known: frozenset[str] = frozenset()
     wall: float = 0.0
     clocks: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -217,11 +219,21 @@ def expect(
         waiting=waiting(window),
         tasks={task: window.of_task(task) for task in window.tasks},
         transit=frozenset(service.name for service, settled in every if not settled),
+        forgetting=frozenset(_forgetting(window, known)),
         known=frozenset(node.address for truth in (before, after) for node in truth.nodes),
         wall=before.wall,
         clocks=dict(clocks),
         roots=before.roots if before.roots == after.roots else "",
     )
+
+
+def _forgetting(window: Window, known: Mapping[str, Service]) -> Iterator[str]:
+    changed = {key for key in known if window.forgets(key)}
+    yield from (known[key].name for key in changed)
+    yield from (vip.network for key in changed for vip in known[key].vips)
+    for task in (*window.before.tasks, *window.after.tasks):
+        if task.service in changed:
+            yield from (place.network for place in task.addresses)
 
 
 def _is_overlay(network: Network) -> bool:

@@ -68,7 +68,8 @@ def _perhaps(network: Network, remote: str, scene: Scene) -> bool:
     hidden = scene.expected.node(where) is not None and (where, network.id) not in scene.balancers
     if hidden and scene.expected.extended(where, network):
         return True
-    moving = network.id in scene.expected.leaving or scene.expected.moving(where, network.id)
+    expected = scene.expected
+    moving = network.id in expected.leaving | expected.forgetting or expected.moving(where, network.id)
     return moving or (not where and scene.unseen)
 
 

@@ -7,6 +7,9 @@
   one that only one of the truths knows, and the task of a job: it is meant to complete.
 - A service that is being updated, or was created, changed or removed between the truths, is in transit as a
   whole: nothing is said of its balancer's rows.
+- Tasks that a scale-down ended are forgotten by the manager as soon as they are over. For ``FORGET`` seconds
+  after a service was changed, what no task of the truths has may be theirs: its real servers with weight 0,
+  and rows of the overlay and of gossip on its networks. One that was only created has nothing to forget.
 - All else is settled: a running task *must* have its rows, an ended one must have none. A node that is Down
   in both truths keeps nothing alive: gossip forgets it well before the manager calls it Down.
 """
@@ -21,6 +24,7 @@ from harness.evidence.mesh import Truth
 from harness.model import Node, Service, Task
 
 SETTLE = 5.0  # seconds
+FORGET = 30.0  # seconds: what gossip lost on its way is made good that often (networkdb's bulk sync)
 _NEW = "new"  # the state of a task that has no addresses yet
 _CHANGING = frozenset({"updating", "rollback_started"})
 
@@ -91,6 +95,11 @@ class Window:
             return False
         return (old.ports, old.vips, old.endpoint) == (new.ports, new.vips, new.endpoint)
 
+    def forgets(self, service: str) -> bool:
+        """Whether the service with this id may have had tasks that no truth knows, but tables still do."""
+        changed = max(one.changed for one in self.services[service] if one)
+        return changed > self._reading - FORGET
+
     def of_node(self, node: str) -> str:
         """Why nothing can be said of the node with this id; empty if it took tasks all the time."""
         old, new = self.nodes[node]
@@ -117,8 +126,12 @@ class Window:
     def _quiet(self, task: Task) -> bool:
         """Whether its state is older than tables may take to follow; one without a date is not."""
         ahead = dict(self.clocks).get(self.hostname(task.node), 0.0)
-        waited = max(0.0, self.read - self.before.at)  # with the state that the first truth told
-        return bool(task.since) and task.since - ahead <= self.before.wall + waited - SETTLE
+        return bool(task.since) and task.since - ahead <= self._reading - SETTLE
+
+    @property
+    def _reading(self) -> float:
+        """When the first kernel was read, with the state that the first truth told (engine time)."""
+        return self.before.wall + max(0.0, self.read - self.before.at)
 
     def _down(self, node: str) -> bool:
         return all(one is not None and one.state == "down" for one in self.nodes.get(node, (None,)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,6 +127,16 @@ def test_a_service_says_how_it_is_found_and_how_its_update_went() -> None:
 
     assert (updated.endpoint, updated.update) == ("dnsrr", "rollback_paused")
     assert (plain.endpoint, plain.update) == ("vip", "")
+
+
+@pytest.mark.parametrize("more", [{"PreviousSpec": {"Name": "web"}}, {"UpdateStatus": {"StartedAt": ""}}])
+def test_a_service_says_when_it_was_changed(more: dict[str, Any]) -> None:
+    """One that was only created was not, though the manager wrote to it: addresses come a moment later."""
+    raw = {"ID": "s1", "Spec": {"Name": "web", "TaskTemplate": {}}, "UpdatedAt": "1970-01-01T00:00:07.5Z"}
+
+    assert parse.service({**raw, **more}).changed == 7.5
+    assert parse.service(raw).changed == 0.0
+    assert parse.service({**raw, **more}) == parse.service(raw)
 
 
 def test_an_overlay_network_tells_its_vxlan_identifiers() -> None:

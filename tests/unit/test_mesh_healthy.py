@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.mesh.findings import Cell
 from harness.mesh.kernel import Backend, ForwardingEntry, Kind, MarkService, RealServerRow
-from harness.mesh.settling import SETTLE
+from harness.mesh.settling import FORGET, SETTLE
 from harness.model import Attachment, Availability, Port
 from tests.mesh_changes import backends, new_rule, no_rule, sysctl
 from tests.mesh_mutant import rows
@@ -170,6 +170,45 @@ def test_a_service_removed_before_the_look_may_have_rows_while_its_tasks_end() -
     told = both.told(services=truth(API).services, tasks=truth(API).tasks + ending)
 
     assert told.found() == []
+
+
+def scaled_down(since_change: float | None, weight: int = 0) -> World:
+    """Kernels hold a fourth task that the manager has forgotten; its service changed so many seconds ago."""
+    four = dataclasses.replace(WEB, on=(*NODES, W1), weights={3: weight})
+    touched = 0.0 if since_change is None else WALL - since_change
+    three = dataclasses.replace(WEB, touched=touched)
+    told = truth(three, API)
+    return world(four, API).told(services=told.services, tasks=told.tasks)
+
+
+def test_what_a_scale_down_left_may_be_there_for_a_while() -> None:
+    """The manager forgets tasks that a scale-down ended before every table has followed."""
+    assert scaled_down(since_change=FORGET - 1).found() == []
+
+
+@pytest.mark.parametrize("since_change", [None, FORGET + 1], ids=["only created", "long ago"])
+def test_what_no_task_has_is_found_unless_a_service_just_changed(since_change: float | None) -> None:
+    """Mode B1, with a task that no truth knows: a deployment has nothing to forget."""
+    found = {(name, address) for name, _, _, _, address in scaled_down(since_change).found()}
+
+    assert ("stale-ipvs-backend", WEB.address(INGRESS, 3)) in found
+    assert ("stale-fdb-entry", WEB.address(APP, 3)) in found
+
+
+def test_a_real_server_that_nobody_has_and_that_gets_requests_is_found_at_once() -> None:
+    """An engine takes the weight away first: one with weight 1 is no scale-down's."""
+    found = {(name, address) for name, _, _, _, address in scaled_down(since_change=1.0, weight=1).found()}
+
+    assert found == {("stale-ipvs-backend", WEB.address(net, 3)) for net in (INGRESS, APP)}
+
+
+def test_a_service_that_changed_excuses_no_other() -> None:
+    """What is left of one service is found though another was just scaled."""
+    services = truth(WEB, dataclasses.replace(API, touched=WALL - 1.0)).services
+    left = scaled_down(since_change=None).told(services=services)
+    found = {(name, address) for name, _, _, _, address in left.found()}
+
+    assert ("stale-ipvs-backend", WEB.address(INGRESS, 3)) in found
 
 
 def test_what_a_removed_service_left_behind_is_found() -> None:

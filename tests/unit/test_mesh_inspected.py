@@ -143,15 +143,18 @@ def test_a_row_that_is_left_over_is_the_cause_of_the_real_server() -> None:
 
 
 def test_what_is_on_its_way_is_no_finding() -> None:
-    """A starting task without a row, a service that is updated, a container made since."""
+    """A starting task without a row, a service that is updated or was scaled, a container made since."""
     moving = dataclasses.replace(WEB, changed={0: {"state": "starting"}, 1: {"desired": "shutdown"}})
     starting = inspected(inspected_world(moving), W1, no_row(APP.id, WEB0))
     updated = dataclasses.replace(WEB, update="updating")
+    scaled = dataclasses.replace(WEB, touched=WALL - 5.0)
     stale = new_row(APP.id, GossipRow("web", "web.7.gone", "10.0.9.99", ADDRESSES[W2]))
     young = new_container(dataclasses.replace(GHOST, created=WALL - 1.0))
 
     assert starting.found() == []
     assert inspected(inspected_world(updated), W1, stale).found() == []
+    assert inspected(inspected_world(scaled), W1, stale).found() == []
+    assert inspected(inspected_world(), W1, stale).found() != []
     assert inspected(inspected_world(), W1, young).found() == []
 
 
