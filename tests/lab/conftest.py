@@ -10,12 +10,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from harness import lab as labs
+from harness.errors import HarnessError
 from harness.lab import enter
 from harness.lab.uml import state
 from harness.lab.uml.lab import UmlLab
@@ -136,6 +137,27 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if descriptor is not None:
         data = report._to_json() | {"$report_type": "TestReport"}
         os.write(int(descriptor), json.dumps(data, default=str).encode() + b"\n")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that failed on the shared lab is told with what its nodes say of themselves."""
+    report = yield
+    lab = item.funcargs.get("the_lab") if isinstance(item, pytest.Function) else None
+    if report.failed and isinstance(lab, UmlLab):
+        report.sections.append(("the lab", _words_of(lab)))
+    return report
+
+
+def _words_of(lab: UmlLab) -> str:
+    told = []
+    for node in lab.nodes:
+        try:
+            said = lab.exec(node.hostname, ["tail", "-n", "8", "/var/log/dockerd.log"], bound=5.0).out
+        except HarnessError as error:
+            said = f"{error}\n"
+        told.append(f"{node.hostname}: {lab.console(node.hostname)[-400:]}\n{said}")
+    return "\n".join(told)
 
 
 @pytest.fixture(scope="session")
