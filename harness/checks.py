@@ -59,6 +59,8 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check("load.fresh", "fresh connections under load keep to the limits", "release"),
     Check("load.kept", "kept-alive connections under load keep to the limits", "release"),
+    Check("volume.kept", "what a task wrote to a local volume is there for its successor", "full", True),
+    Check("volume.local", "a task finds another volume on another node, and its own back home", "full", True),
     Check("swarm.preflight", "nothing stops the swarm from working, nor a run on it", "doctor"),
 )
 PROFILES: tuple[str, ...] = ("smoke", "release", "full")

@@ -49,17 +49,24 @@ class HealthCheck:
 
 @dataclasses.dataclass(frozen=True)
 class Mount:
-    """A mount of a task: ``type`` is ``bind``, ``volume`` or ``tmpfs`` (which has no source)."""
+    """A mount of a task: ``type`` is ``bind``, ``volume`` or ``tmpfs`` (which has no source).
+
+    A local volume is made on the node by the first task that wants it, with these labels. It stays there when
+    its task is gone, also when the service is.
+    """
 
     target: str
     source: str = ""
     type: Literal["bind", "volume", "tmpfs"] = "bind"
     read_only: bool = True
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def to_engine(self) -> dict[str, Any]:
         """The engine's JSON."""
-        source = {"Source": self.source} if self.source else {}
-        return {"Type": self.type, "Target": self.target, "ReadOnly": self.read_only, **source}
+        more: dict[str, Any] = {"Source": self.source} if self.source else {}
+        if self.labels:
+            more["VolumeOptions"] = {"Labels": dict(self.labels)}
+        return {"Type": self.type, "Target": self.target, "ReadOnly": self.read_only, **more}
 
 
 @dataclasses.dataclass(frozen=True)

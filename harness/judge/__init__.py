@@ -18,8 +18,10 @@ from harness.judge.settle import even_again
 from harness.judge.spread import covered, even, pinned
 from harness.judge.vantage import vantages_agree
 from harness.judge.verdict import replay
+from harness.judge.volume import another_volume
 
 __all__ = [
+    "another_volume",
     "answers_everywhere",
     "answers_without_task",
     "bounds",

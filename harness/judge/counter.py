@@ -94,6 +94,19 @@ def _entry(entry: Entry, every: tuple[Entry, ...], least: int) -> Part:
 
 def _differs(counter: Counter, told: str) -> Part:
     sentence = f"the counter {told}"
+    if counter.after is not None and counter.before is not None and counter.after < counter.before:
+        return bad(
+            f"the counter fell from {counter.before} to {counter.after}",
+            Finding(
+                "data-lost",
+                Subject(service=counter.service),
+                f"the counter of {counter.service} fell from {counter.before} to {counter.after}: "
+                "what its Redis had written is gone",
+                (),
+                "a task without a volume of its node starts empty (docker volume ls on the node): is the "
+                "volume named, of the right driver, and is the task bound to its node?",
+            ),
+        )
     return bad(
         sentence,
         Finding(

@@ -49,9 +49,14 @@ class Ports:
         return self.first + 3
 
     @property
+    def kept(self) -> int:
+        """That of flask-redis over a Redis that keeps its data."""
+        return self.first + 4
+
+    @property
     def all(self) -> tuple[int, ...]:
         """All of them."""
-        return self.whoami, self.lonely, self.flask, self.healthy
+        return self.whoami, self.lonely, self.flask, self.healthy, self.kept
 
 
 class Workloads:
@@ -103,6 +108,11 @@ class Workloads:
             self._stage.run, image=self._images.flask, network=self.network.id, port=self.ports.flask
         )
 
+    def kept(self, node: str) -> tuple[ServiceSpec, ServiceSpec]:
+        """A Redis that keeps its data on a local volume of a node (hostname), and a flask tier over it."""
+        data = flask_redis.keeping(self.redis(), self._stage.run, node=node)
+        return data, flask_redis.over_kept(self.flask(), port=self.ports.kept)
+
     @property
     def identity(self) -> str:
         """What every whoami of this run calls itself."""
@@ -133,7 +143,7 @@ class Workloads:
 
     def targets(self, service: ServiceHandle, entries: tuple[str, ...]) -> list[Target]:
         """The published port of a service on each of the nodes ``entries``."""
-        identity = "" if service.name.endswith("flask") else self.identity
+        identity = self.identity if service.spec.image == self._images.whoami else ""
         return [
             Target(
                 entry, self._swarm.address(entry), service.port, service=service.name, expect_name=identity

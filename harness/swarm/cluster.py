@@ -266,6 +266,11 @@ class Swarm:
         """
         self._undoing.services()
 
+    @property
+    def keeps(self) -> bool:
+        """Whether what was deployed stays: by ``--keep-workloads``, or because the swarm goes next."""
+        return self._undoing.keep
+
     def abandon(self) -> None:
         """Leave everything where it is from now on: the swarm itself is taken down next."""
         self._undoing.keep = True

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from harness.engine.spec import NetworkLink, ServiceSpec
+import dataclasses
+
+from harness.engine.spec import RUN_LABEL, Mount, NetworkLink, ServiceSpec
 from harness.model import Port
 
 PORT = 8081  # published
 TARGET = 5000  # where flask listens
 _REDIS_HOST = "redis"  # an alias on the network of the run
+_KEPT = "-kept"  # what tells the pair apart whose Redis keeps its data
 
 
 def names(run: str) -> tuple[str, str]:
@@ -53,6 +56,49 @@ def flask(run: str, *, image: str, network: str, port: int = PORT, replicas: int
         stop_signal="SIGINT",
         stop_grace=2.0,
     )
+
+
+def volume(run: str) -> str:
+    """The name of the local volume in which a Redis keeps its data, on every node that it runs on."""
+    return f"h-{run}-data"
+
+
+def keeping(spec: ServiceSpec, run: str, *, node: str) -> ServiceSpec:
+    """A Redis that writes each change to a local volume before it answers, on one node.
+
+    Args:
+        spec: from :func:`redis`.
+        run: id of the run.
+        node: hostname of the node that its task runs on.
+    """
+    links = tuple(NetworkLink(link.name, (_REDIS_HOST + _KEPT,)) for link in _links(spec))
+    return dataclasses.replace(
+        spec,
+        name=spec.name + _KEPT,
+        args=(*spec.args, "--appendonly", "yes", "--appendfsync", "always", "--dir", "/data"),
+        networks=links,
+        mounts=(Mount("/data", volume(run), "volume", read_only=False, labels={RUN_LABEL: run}),),
+        constraints=on(node),
+    )
+
+
+def over_kept(spec: ServiceSpec, *, port: int) -> ServiceSpec:
+    """A web tier (from :func:`flask`) over the Redis that keeps its data, published at another port."""
+    return dataclasses.replace(
+        spec,
+        name=spec.name + _KEPT,
+        env={**spec.env, "REDIS_HOST": _REDIS_HOST + _KEPT},
+        ports=(Port(port, TARGET),),
+    )
+
+
+def on(node: str) -> tuple[str, ...]:
+    """The constraint to one node (hostname)."""
+    return (f"node.hostname == {node}",)
+
+
+def _links(spec: ServiceSpec) -> tuple[NetworkLink, ...]:
+    return tuple(link if isinstance(link, NetworkLink) else NetworkLink(link) for link in spec.networks)
 
 
 def password(run: str) -> str:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from harness.errors import RequestError, Unmeasurable
+from harness.errors import HarnessError, RequestError, Unmeasurable
 from harness.lab import enter
 from harness.lab.protocol import NodeStatus
 from harness.lab.uml import boot, cache, certs, checks, control, disk, holder, registry, state
@@ -127,6 +127,13 @@ def _put_in_order(lab: UmlLab, managers: int, workers: int, progress: Progress) 
     return lab
 
 
+_CLAUSE = 240  # characters of an engine's complaint that are told
+_LAST_TROUBLE = (
+    "grep -E 'level=(warning|error|fatal)' /var/log/dockerd.log | tail -n 1"
+    """ | sed 's/^time="[^T]*T\\([^.]*\\)[^"]*" level=[a-z]* msg=/\\1 /'"""
+)
+
+
 def _form(lab: UmlLab, progress: Progress) -> None:
     """Wait for every engine and make them one swarm; a kernel that dies meanwhile ends the wait.
 
@@ -157,7 +164,18 @@ def _form(lab: UmlLab, progress: Progress) -> None:
         if not ok and lab.ended(node.hostname):
             raise Unmeasurable(f"{node.hostname} did not boot: {lab.machine(node).last_words()}")
     if not ok:
-        raise Unmeasurable(f"the lab's swarm did not form: {failed or 'the process that forms it ended'}")
+        why = failed or "the process that forms it ended"
+        raise Unmeasurable(f"the lab's swarm did not form: {why}{_complaints(lab)}")
+
+
+def _complaints(lab: UmlLab) -> str:
+    """The last warning or error of every engine, in a clause each: why a swarm did not form."""
+    told = ""
+    for node in lab.nodes:
+        with contextlib.suppress(HarnessError):
+            said = lab.exec(node.hostname, ["sh", "-c", _LAST_TROUBLE], bound=5.0).out.strip()
+            told += f"; {node.hostname}'s engine last: {said[:_CLAUSE]}" if said else ""
+    return told
 
 
 @contextlib.contextmanager

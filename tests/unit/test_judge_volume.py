@@ -1,0 +1,116 @@
+"""A local volume stays on its node: judged by what flask-redis counts while its Redis moves."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.evidence import Counter, Roster, Traffic
+from harness.judge.counter import counts_through_kill
+from harness.judge.verdict import State
+from harness.judge.volume import another_volume
+from harness.model import Outcome, Path, Replica, Sample
+
+HOME, AWAY = "swarm-worker2", "swarm-worker1"
+LEAVES, ARRIVES, RETURNS, BACK, END = 100.0, 110.0, 130.0, 140.0, 160.0
+
+
+def rosters(*nodes: str) -> tuple[Roster, ...]:
+    """Where Redis ran: before it left, after, before it returned, after."""
+    times = (LEAVES, ARRIVES, RETURNS, BACK)
+    return tuple(
+        Roster(f"roster-{at}", "redis", at, (Replica(f"task-{at}", 1, node),))
+        for at, node in zip(times, nodes, strict=True)
+    )
+
+
+def counted(before: int, away: int, after: int) -> Traffic:
+    """One request a second; the counts at the start of each of the three times, one more per request."""
+    samples = []
+    for seq in range(160):
+        at = float(seq)
+        if at < LEAVES:
+            outcome, counter = Outcome.OK, before + seq
+        elif ARRIVES <= at < RETURNS:
+            outcome, counter = Outcome.OK, away + seq - int(ARRIVES)
+        elif at >= BACK:
+            outcome, counter = Outcome.OK, after + seq - int(BACK)
+        else:
+            outcome, counter = Outcome.SERVER_ERROR, None
+        samples.append(
+            Sample(seq, "entry", Path.INGRESS, at, at, at + 0.01, outcome, "web-1", counter=counter)
+        )
+    return Traffic("traffic-1", "flask", Path.INGRESS, ("entry",), 0.0, END, tuple(samples))
+
+
+MOVED = rosters(HOME, AWAY, AWAY, HOME)
+
+
+def test_another_node_has_another_volume() -> None:
+    """It begins at 1 there, and goes on where it was."""
+    verdict = another_volume(counted(500, 1, 601), MOVED)
+
+    assert verdict.state is State.UPHELD
+    assert verdict.sentence == (
+        f"redis left {HOME} at 599, began at 1 on {AWAY}, and went on at 601 back on {HOME}"
+    )
+
+
+def test_a_volume_that_followed_is_not_local() -> None:
+    """A driver that shares it, or one disk behind both nodes."""
+    verdict = another_volume(counted(500, 600, 700), MOVED)
+
+    assert verdict.state is State.REFUTED
+    assert [(one.name, one.subject.node) for one in verdict.findings] == [("volume-not-local", AWAY)]
+
+
+def test_data_that_is_gone_on_the_return_is_lost() -> None:
+    """Somebody removed the volume while no task used it."""
+    verdict = another_volume(counted(500, 1, 1), MOVED)
+
+    assert verdict.state is State.REFUTED
+    assert [(one.name, one.subject.node) for one in verdict.findings] == [("data-lost", HOME)]
+
+
+@pytest.mark.parametrize(
+    ("traffic", "nodes", "why"),
+    [
+        (counted(500, 1, 601), (HOME, HOME, HOME, HOME), "did not move"),
+        (counted(500, 1, 601), (HOME, AWAY, AWAY, AWAY), "did not move"),
+        (counted(0, 1, 101), MOVED, ""),
+        (counted(500, 300, 601), MOVED, "nobody's"),
+        (counted(-80, 1, 21), MOVED, "not told from"),
+    ],
+    ids=["never moved", "never returned", "enough to tell", "a stranger's volume", "too few before"],
+)
+def test_what_does_not_show_it_is_unknown(traffic: Traffic, nodes: tuple[object, ...], why: str) -> None:
+    """No move, no verdict; a count that proves nothing proves nothing."""
+    moved = MOVED if nodes is MOVED else rosters(*(str(node) for node in nodes))
+    verdict = another_volume(traffic, moved)
+
+    assert verdict.state is (State.UNKNOWN if why else State.UPHELD)
+    assert why in verdict.sentence
+
+
+def test_too_few_answers_are_unknown() -> None:
+    """Each of the three times needs its answers."""
+    verdict = another_volume(counted(500, 1, 601), MOVED, least=25)
+
+    assert verdict.state is State.UNKNOWN
+    assert "away: 20 answers, 25 needed" in verdict.sentence
+
+
+def test_a_redis_that_is_not_one_task_is_unknown() -> None:
+    """Two of them would each have a volume."""
+    none = (Roster("roster-0", "redis", LEAVES, ()), *MOVED[1:])
+
+    assert another_volume(counted(500, 1, 601), none).state is State.UNKNOWN
+
+
+def test_a_counter_that_fell_lost_its_data() -> None:
+    """A Redis whose successor found an empty volume: said, and not as a miscount."""
+    traffic = counted(500, 1, 601)
+    verdict = counts_through_kill(Counter("counter-1", "flask", 500, 61), traffic, readings=1)
+
+    assert verdict.state is State.REFUTED
+    assert [one.name for one in verdict.findings] == ["data-lost"]
+    assert "fell from 500 to 61" in verdict.sentence
