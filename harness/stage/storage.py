@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness.errors import RequestError
+from harness.errors import RequestError, Unmeasurable
 from harness.evidence import Roster
 from harness.lab.protocol import Lab
 from harness.stage.session import Stage
@@ -21,6 +21,15 @@ from harness.workloads import flask_redis
 
 _MOVE = 60.0  # seconds for a task to end on one node and run on another
 _REMOVAL = 60.0  # seconds for a node to remove a volume
+_RM = """
+for _ in $(seq 20); do
+    docker volume inspect "$1" >/dev/null 2>&1 || exit 0
+    said=$(docker volume rm "$1" 2>&1) && exit 0
+    sleep 0.5
+done
+echo "$said" >&2
+exit 1
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,10 +73,22 @@ def _volume(stage: Stage, swarm: Swarm, lab: Lab) -> Iterator[None]:
         yield
     finally:
         if not swarm.keeps:
-            words = ["docker", "volume", "rm", "--force", flask_redis.volume(stage.run)]
             with ThreadPoolExecutor(len(lab.nodes)) as threads:
                 names = [node.hostname for node in lab.nodes]
-                list(threads.map(lambda name: lab.exec(name, words, bound=_REMOVAL), names))
+                for left in threads.map(
+                    lambda name: _remove(lab, name, flask_redis.volume(stage.run)), names
+                ):
+                    if left:
+                        stage.journal.write("trouble", text=left)
+
+
+def _remove(lab: Lab, node: str, volume: str) -> str:
+    """Remove a volume from a node as soon as the containers of ended tasks are gone; says what is left."""
+    try:
+        done = lab.exec(node, ["sh", "-c", _RM, "rm", volume], bound=_REMOVAL)
+    except Unmeasurable as error:
+        return f"volume {volume} may be left: {error}"
+    return "" if done.ok else f"volume {volume} is left on {node}: {done.err.strip()}"
 
 
 @dataclasses.dataclass(frozen=True)
