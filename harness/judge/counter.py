@@ -9,6 +9,8 @@ from harness.judge.symptoms import Entry, diagnose, entries
 from harness.judge.verdict import Finding, Subject, Verdict, judge, unknown
 from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed, tally, witness
 
+_AT_ONCE = 20  # requests under way at the same time, at most
+
 
 @judge
 def counts_exactly(
@@ -34,7 +36,9 @@ def counts_exactly(
     elif silent and traffic.samples:
         parts.append(bad(f"no answer from {listed([one.label for one in silent])}"))
     if grown != len(traffic.samples):
-        parts.append(_differs(counter, f"grew by {grown} for {count(len(traffic.samples), 'request')}"))
+        parts.append(
+            _differs(counter, traffic, f"grew by {grown} for {count(len(traffic.samples), 'request')}")
+        )
     return conclude(
         parts,
         f"the counter grew by exactly {grown} for {count(len(traffic.samples), 'request')} through "
@@ -73,7 +77,9 @@ def counts_through_kill(
     if not answered and sent:
         parts.append(blind(f"none of {count(sent, 'request')} answered: nothing to compare with"))
     if not answered <= grown <= sent:
-        parts.append(_differs(counter, f"grew by {grown}, outside {answered} answered to {sent} sent"))
+        parts.append(
+            _differs(counter, traffic, f"grew by {grown}, outside {answered} answered to {sent} sent")
+        )
     return conclude(
         parts or [GOOD],
         f"{answered} answered <= {grown} counted <= {sent} sent",
@@ -92,16 +98,31 @@ def _entry(entry: Entry, every: tuple[Entry, ...], least: int) -> Part:
     return GOOD
 
 
-def _differs(counter: Counter, told: str) -> Part:
+def _fall(counter: Counter, traffic: Traffic) -> tuple[int, int] | None:
+    """From what to what the count fell; None if it only grew, as told by answers in the order they came.
+
+    Requests at the same time may be told counts in another order, each by less than are under way at once.
+    """
+    told = [one.counter for one in sorted(traffic.samples, key=lambda one: one.ended) if one.counter]
+    highest = 0
+    for seen in (counter.before or 0, *told, counter.after or 0):
+        if seen < highest - _AT_ONCE:
+            return highest, seen
+        highest = max(highest, seen)
+    return None
+
+
+def _differs(counter: Counter, traffic: Traffic, told: str) -> Part:
     sentence = f"the counter {told}"
-    if counter.after is not None and counter.before is not None and counter.after < counter.before:
+    fall = _fall(counter, traffic)
+    if fall:
+        fell = f"the counter fell from {fall[0]} to {fall[1]}"
         return bad(
-            f"the counter fell from {counter.before} to {counter.after}",
+            fell,
             Finding(
                 "data-lost",
                 Subject(service=counter.service),
-                f"the counter of {counter.service} fell from {counter.before} to {counter.after}: "
-                "what its Redis had written is gone",
+                f"{fell}: what the Redis of {counter.service} had written is gone",
                 (),
                 "a task without a volume of its node starts empty (docker volume ls on the node): is the "
                 "volume named, of the right driver, and is the task bound to its node?",

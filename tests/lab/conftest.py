@@ -25,6 +25,7 @@ from tests.lab.processes import Box
 _REPORTS = "HARNESS_TEST_REPORTS_FD"
 _BOUND = 600.0  # seconds for all tests inside the lab's network
 _JUDGED = ("test_gate", "test_planted_faults", "test_mutants")
+_APART = ("test_rows",)  # longer than every test run may take
 _SHARING = {"the_lab", "box", "in_the_lab"}
 _LIGHTER = ("test_swarm_facade", "test_engine_contract")  # on the other's, so that both take equally long
 
@@ -60,6 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "alone: needs no lab or brings up its own; may run beside those that share one",
         "shared: on the lab that tests share",
         "judged: what the harness says of a swarm, on a machine that has nothing else to do",
+        "rows: every row of the tutorial with one thing broken; not part of every test run",
     ):
         config.addinivalue_line("markers", mark)
     if config.option.markexpr == "alone" and _REPORTS not in os.environ:  # beside those that share ours
@@ -75,8 +77,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Each test is of one kind; what needs no lab of ours comes first: while it is up it takes time."""
-    order = ("in_the_lab", "alone", "shared", "judged")
-    places = {"alone": 0, "in_the_lab": 1, "shared": 2, "judged": 3}
+    order = ("in_the_lab", "alone", "shared", "judged", "rows")
+    places = {"alone": 0, "in_the_lab": 1, "shared": 2, "judged": 3, "rows": 4}
 
     def place(item: pytest.Item) -> int:
         names = {mark.name for mark in item.iter_markers()}
@@ -85,7 +87,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         needs = {*getattr(item, "fixturenames", ()), *(mark.name for mark in item.iter_markers())}
         sharing = "shared" if needs & _SHARING and item.path.stem not in _LIGHTER else "alone"
-        item.add_marker("judged" if item.path.stem in _JUDGED else sharing)
+        apart = "judged" if item.path.stem in _JUDGED else "rows" if item.path.stem in _APART else ""
+        item.add_marker(apart or sharing)
     items.sort(key=place)
 
 

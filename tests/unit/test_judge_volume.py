@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from harness.evidence import Counter, Roster, Traffic
@@ -108,9 +110,17 @@ def test_a_redis_that_is_not_one_task_is_unknown() -> None:
 
 def test_a_counter_that_fell_lost_its_data() -> None:
     """A Redis whose successor found an empty volume: said, and not as a miscount."""
-    traffic = counted(500, 1, 601)
-    verdict = counts_through_kill(Counter("counter-1", "flask", 500, 61), traffic, readings=1)
+    verdict = counts_through_kill(Counter("counter-1", "flask", 50, 161), counted(51, 1, 141), readings=1)
 
     assert verdict.state is State.REFUTED
     assert [one.name for one in verdict.findings] == ["data-lost"]
-    assert "fell from 500 to 61" in verdict.sentence
+    assert "fell from 150 to 1" in verdict.sentence
+
+
+def test_a_counter_that_differs_without_a_fall_is_miscounted() -> None:
+    """Answers that come in another order than they were counted are no fall."""
+    kept = counted(51, 151, 171)
+    swapped = dataclasses.replace(kept, samples=(*kept.samples[3:], *kept.samples[:3]))
+    verdict = counts_through_kill(Counter("counter-1", "flask", 50, 1191), swapped, readings=1)
+
+    assert [one.name for one in verdict.findings] == ["counter-differs"]
