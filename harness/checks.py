@@ -61,6 +61,13 @@ CHECKS: tuple[Check, ...] = (
     Check("load.kept", "kept-alive connections under load keep to the limits", "release"),
     Check("volume.kept", "what a task wrote to a local volume is there for its successor", "full", True),
     Check("volume.local", "a task finds another volume on another node, and its own back home", "full", True),
+    # these look into the nodes, as root does
+    Check("secret.readable", "every task finds its secret, in memory only", "full", True),
+    Check("secret.nowhere-else", "no disk, environment, log, answer or other node tells it", "full", True),
+    Check("secret.in-use", "a secret that a service has cannot be removed", "full", True),
+    Check("config.readable", "every task finds its config", "full", True),
+    Check("config.in-use", "a config that a service has cannot be removed", "full", True),
+    Check("secret.rotates", "a secret is rotated under load, and every task has the new one", "full", True),
     Check("swarm.preflight", "nothing stops the swarm from working, nor a run on it", "doctor"),
 )
 PROFILES: tuple[str, ...] = ("smoke", "release", "full")

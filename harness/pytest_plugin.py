@@ -60,7 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "check(*ids): the promises that a test of the suites judges")
     if _suites_asked(config):
         config.pluginmanager.register(_Suites(config), "swarm-suites")
-        for words in ("vocabulary", "witnesses", "bounds", "breaking", "pairwise", "storage"):
+        for words in ("vocabulary", "witnesses", "bounds", "breaking", "pairwise", "storage", "secrecy"):
             config.pluginmanager.import_plugin(f"harness.stage.{words}")
 
 

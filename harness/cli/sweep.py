@@ -24,7 +24,7 @@ def sweep_command(
     config_file: Config = Path("harness.toml"),
     as_json: Json = False,
 ) -> int:
-    """Remove whatever earlier runs left on the target: services, configs and networks with our label."""
+    """Remove whatever earlier runs left: services, configs, secrets and networks with our label."""
     settings = config.load(config_file, required=config_file != Path("harness.toml"))
     target = target or settings.target
     if target == "lab":

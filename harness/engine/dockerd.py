@@ -15,8 +15,9 @@ from harness.engine.protocol import (
     Kind,
     LogLine,
     NotFoundError,
+    Secret,
 )
-from harness.engine.spec import ConfigSpec, NetworkSpec, ServiceSpec
+from harness.engine.spec import ConfigSpec, NetworkSpec, SecretSpec, ServiceSpec
 from harness.engine.transport import Transport
 from harness.errors import RequestError, Unmeasurable
 from harness.model import Availability, Network, Node, Service, Task
@@ -28,6 +29,7 @@ _PATHS: dict[Kind, str] = {
     "node": "/nodes/{}",
     "network": "/networks/{}?verbose=true",
     "config": "/configs/{}",
+    "secret": "/secrets/{}",
     "container": "/containers/{}/json",
 }
 
@@ -86,6 +88,11 @@ class DockerEngine:
         """See the protocol."""
         raw = self._way.get("/configs", **wire.filters(label=label))
         return tuple(sorted(map(parse.config, raw), key=lambda config: config.name))
+
+    def secrets(self, label: str | None = None) -> tuple[Secret, ...]:
+        """See the protocol."""
+        raw = self._way.get("/secrets", **wire.filters(label=label))
+        return tuple(sorted(map(parse.secret, raw), key=lambda secret: secret.name))
 
     def inspect(self, kind: Kind, ident: str) -> dict[str, Any]:
         """See the protocol."""
@@ -154,6 +161,14 @@ class DockerEngine:
         """See the protocol."""
         self._way.delete(f"/configs/{config}")
 
+    def create_secret(self, spec: SecretSpec) -> str:
+        """See the protocol."""
+        return str(self._way.post("/secrets/create", spec.to_engine())["ID"])
+
+    def remove_secret(self, secret: str) -> None:
+        """See the protocol."""
+        self._way.delete(f"/secrets/{secret}")
+
     def set_availability(self, node: str, availability: Availability) -> None:
         """See the protocol."""
         self._way.modify("nodes", node, lambda raw: {**raw, "Availability": availability.value})
@@ -173,10 +188,10 @@ class DockerEngine:
         self._way.close()
 
     def _document(self, spec: ServiceSpec) -> dict[str, Any]:
-        if not spec.configs:
-            return spec.to_engine()
-        known = {config.name: config.id for config in self.configs()}
-        missing = [file.name for file in spec.configs if file.name not in known]
-        if missing:
-            raise RequestError(f"the swarm has no config {missing[0]}", remedy="create it first")
-        return spec.to_engine(known)
+        configs = {one.name: one.id for one in self.configs()} if spec.configs else {}
+        secrets = {one.name: one.id for one in self.secrets()} if spec.secrets else {}
+        for kind, files, known in (("config", spec.configs, configs), ("secret", spec.secrets, secrets)):
+            missing = [file.name for file in files if file.name not in known]
+            if missing:
+                raise RequestError(f"the swarm has no {kind} {missing[0]}", remedy="create it first")
+        return spec.to_engine(configs, secrets)

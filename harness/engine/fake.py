@@ -20,8 +20,9 @@ from harness.engine.protocol import (
     Kind,
     LogLine,
     NotFoundError,
+    Secret,
 )
-from harness.engine.spec import ConfigSpec, NetworkLink, NetworkSpec, ServiceSpec
+from harness.engine.spec import ConfigSpec, NetworkLink, NetworkSpec, SecretSpec, ServiceSpec
 from harness.errors import RequestError
 from harness.model import Attachment, Availability, Network, Node, Service, Task
 
@@ -95,6 +96,12 @@ class FakeEngine(FakeSwarm):
         found = (config for config in self._configs.values() if _has(config.labels, label))
         return tuple(sorted(found, key=lambda config: config.name))
 
+    def secrets(self, label: str | None = None) -> tuple[Secret, ...]:
+        """See the protocol."""
+        self._now()
+        found = (secret for secret in self._secrets.values() if _has(secret.labels, label))
+        return tuple(sorted(found, key=lambda secret: secret.name))
+
     def service_logs(
         self,
         service: str,
@@ -119,6 +126,7 @@ class FakeEngine(FakeSwarm):
             "node": self.nodes(),
             "network": self.networks(),
             "config": self.configs(),
+            "secret": self.secrets(),
         }
         for value in values.get(kind, ()):
             if ident in {value.id, getattr(value, "name", "")}:
@@ -140,9 +148,14 @@ class FakeEngine(FakeSwarm):
         networks = [self._network(name) for name in wanted if name != "host"]
         if spec.ports:
             networks.insert(0, INGRESS.id)
-        for file in spec.configs:
-            if file.name not in {config.name for config in self._configs.values()}:
-                raise RequestError(f"the swarm has no config {file.name}", remedy="create it first")
+        known = {
+            "config": {one.name for one in self._configs.values()},
+            "secret": {one.name for one in self._secrets.values()},
+        }
+        for kind, files in (("config", spec.configs), ("secret", spec.secrets)):
+            for file in files:
+                if file.name not in known[kind]:
+                    raise RequestError(f"the swarm has no {kind} {file.name}", remedy="create it first")
         ident = f"service{next(self._numbers)}"
         self.scheduler.services[ident] = FakeService(ident, spec, tuple(networks))
         self._tell("service", "create", ident)
@@ -224,6 +237,25 @@ class FakeEngine(FakeSwarm):
                 if found.name in used:
                     raise InUseError(f"the engine refuses: config {found.name!r} is in use by a service")
                 del self._configs[found.id]
+
+    def create_secret(self, spec: SecretSpec) -> str:
+        """See the protocol."""
+        self._now()
+        self._free_name(spec.name, [secret.name for secret in self._secrets.values()])
+        ident = f"secret{next(self._numbers)}"
+        self._secrets[ident] = Secret(ident, spec.name, tuple(sorted(spec.labels.items())), self._clock.now())
+        return ident
+
+    def remove_secret(self, secret: str) -> None:
+        """See the protocol."""
+        self._now()
+        services = [one.spec for one in self.scheduler.services.values() if not one.removed]
+        used = {file.name for spec in services for file in spec.secrets}
+        for found in list(self._secrets.values()):
+            if secret in {found.id, found.name}:
+                if found.name in used:
+                    raise InUseError(f"the engine refuses: secret {found.name!r} is in use by a service")
+                del self._secrets[found.id]
 
     def set_availability(self, node: str, availability: Availability) -> None:
         """See the protocol."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.clock import Clock
 from harness.engine.fake_scheduler import FakeNode, FakeService, Scheduler
-from harness.engine.protocol import Config, ConflictError, Event, LogLine, NotFoundError
+from harness.engine.protocol import Config, ConflictError, Event, LogLine, NotFoundError, Secret
 from harness.engine.spec import ServiceSpec
 from harness.errors import RequestError, Unmeasurable
 from harness.model import Availability, Network, Node, Role
@@ -19,7 +19,7 @@ INGRESS = Network("net0", "ingress", "overlay", "swarm", ("10.0.0.0/24",), ingre
 
 
 class FakeSwarm:
-    """Nodes, services, networks and configs that live in this object.
+    """Nodes, services, networks, configs and secrets that live in this object.
 
     Attributes:
         away: while true every verb raises Unmeasurable, as when the manager's engine is down.
@@ -53,6 +53,7 @@ class FakeSwarm:
         self.logs: dict[str, list[LogLine]] = {}
         self._networks: dict[str, Network] = {INGRESS.id: INGRESS}
         self._configs: dict[str, Config] = {}
+        self._secrets: dict[str, Secret] = {}
         self._streams: list[FakeEvents] = []
         self._numbers = itertools.count(1)
         self._nano = itertools.count(1)

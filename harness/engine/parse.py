@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from harness.engine.protocol import Config, EngineVersion, Event, Info
+from harness.engine.protocol import Config, EngineVersion, Event, Info, Secret
 from harness.errors import Unmeasurable
 from harness.model import Attachment, Availability, Network, Node, Port, Role, Service, Task
 
@@ -179,6 +179,12 @@ def config(raw: Raw) -> Config:
     """A config of ``GET /configs``."""
     spec = raw.get("Spec") or {}
     return Config(raw["ID"], spec.get("Name", ""), labels(spec.get("Labels")), timestamp(raw["UpdatedAt"]))
+
+
+def secret(raw: Raw) -> Secret:
+    """A secret of ``GET /secrets``."""
+    spec = raw.get("Spec") or {}
+    return Secret(raw["ID"], spec.get("Name", ""), labels(spec.get("Labels")), timestamp(raw["UpdatedAt"]))
 
 
 def event(raw: Raw) -> Event:

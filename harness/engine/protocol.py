@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Protocol
 
-from harness.engine.spec import ConfigSpec, NetworkSpec, ServiceSpec
+from harness.engine.spec import ConfigSpec, NetworkSpec, SecretSpec, ServiceSpec
 from harness.errors import RequestError, Unmeasurable
 from harness.model import Availability, Network, Node, Service, Task
 
-Kind = Literal["service", "task", "node", "network", "config", "container"]
+Kind = Literal["service", "task", "node", "network", "config", "secret", "container"]
 
 
 class InUseError(Unmeasurable):
@@ -77,6 +77,16 @@ class Info:
 @dataclasses.dataclass(frozen=True)
 class Config:
     """A swarm config without its data; ``updated`` is engine time (seconds since the epoch)."""
+
+    id: str
+    name: str
+    labels: tuple[tuple[str, str], ...] = ()
+    updated: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Secret:
+    """A swarm secret: its data nobody tells; ``updated`` is engine time (seconds since the epoch)."""
 
     id: str
     name: str
@@ -152,6 +162,9 @@ class Engine(Protocol):
     def configs(self, label: str | None = None) -> tuple[Config, ...]:
         """The swarm's configs, or those with ``label``, by name."""
 
+    def secrets(self, label: str | None = None) -> tuple[Secret, ...]:
+        """The swarm's secrets, or those with ``label``, by name."""
+
     def has_image(self, name: str) -> bool:
         """Whether the engine has an image, so that a task of it needs no registry."""
 
@@ -220,6 +233,20 @@ class Engine(Protocol):
 
     def remove_config(self, config: str) -> None:
         """Remove a config (id or name). No effect if there is none.
+
+        Raises:
+            InUseError: a service still uses it.
+        """
+
+    def create_secret(self, spec: SecretSpec) -> str:
+        """Create a secret and return its id.
+
+        Raises:
+            ConflictError: a secret of that name exists.
+        """
+
+    def remove_secret(self, secret: str) -> None:
+        """Remove a secret (id or name). No effect if there is none.
 
         Raises:
             InUseError: a service still uses it.

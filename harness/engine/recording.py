@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from harness.engine.protocol import Config, Engine, EngineVersion, Events, Info, Kind, LogLine
-from harness.engine.spec import ConfigSpec, NetworkSpec, ServiceSpec
+from harness.engine.protocol import Config, Engine, EngineVersion, Events, Info, Kind, LogLine, Secret
+from harness.engine.spec import ConfigSpec, NetworkSpec, SecretSpec, ServiceSpec
 from harness.journal import Journal
 from harness.model import Availability, Network, Node, Service, Task
 
@@ -90,6 +90,10 @@ class RecordingEngine:
         """See the protocol."""
         return self._engine.configs(label)
 
+    def secrets(self, label: str | None = None) -> tuple[Secret, ...]:
+        """See the protocol."""
+        return self._engine.secrets(label)
+
     def has_image(self, name: str) -> bool:
         """See the protocol."""
         return self._engine.has_image(name)
@@ -163,6 +167,17 @@ class RecordingEngine:
         """See the protocol."""
         with self._recorded("remove_config", id=config):
             self._engine.remove_config(config)
+
+    def create_secret(self, spec: SecretSpec) -> str:
+        """See the protocol; the journal never holds what is secret, nor its size."""
+        with self._recorded("create_secret", name=spec.name) as more:
+            more["id"] = ident = _whole(lambda: self._engine.create_secret(spec))
+            return ident
+
+    def remove_secret(self, secret: str) -> None:
+        """See the protocol."""
+        with self._recorded("remove_secret", id=secret):
+            self._engine.remove_secret(secret)
 
     def set_availability(self, node: str, availability: Availability) -> None:
         """See the protocol."""

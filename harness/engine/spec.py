@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from harness.model import Port
 
@@ -71,7 +71,10 @@ class Mount:
 
 @dataclasses.dataclass(frozen=True)
 class ConfigFile:
-    """A swarm config by ``name`` as a file at ``path`` of the task."""
+    """A swarm config or secret by ``name`` as a file at ``path`` of the task.
+
+    A secret's path may be relative to ``/run/secrets``.
+    """
 
     name: str
     path: str
@@ -131,6 +134,7 @@ class ServiceSpec:
     ports: tuple[Port, ...] = ()
     networks: tuple[NetworkLink | str, ...] = ()
     configs: tuple[ConfigFile, ...] = ()
+    secrets: tuple[ConfigFile, ...] = ()
     hostname: str = "{{.Task.ID}}"
     health: HealthCheck | None = None
     constraints: tuple[str, ...] = ()
@@ -157,19 +161,22 @@ class ServiceSpec:
         """The same with ``labels`` added."""
         return dataclasses.replace(self, labels={**self.labels, **labels})
 
-    def to_engine(self, config_ids: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def to_engine(
+        self, config_ids: Mapping[str, str] | None = None, secret_ids: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         """The engine's whole JSON.
 
         Args:
             config_ids: id of each config in ``configs`` by its name.
+            secret_ids: id of each secret in ``secrets`` by its name.
 
         Raises:
-            KeyError: ``config_ids`` lacks a config.
+            KeyError: the ids lack a config or secret.
         """
         document = {
             "Name": self.name,
             "Labels": dict(self.labels),
-            "TaskTemplate": self._task(config_ids or {}),
+            "TaskTemplate": self._task(config_ids or {}, secret_ids or {}),
             "Mode": self._mode(),
             "EndpointSpec": {"Mode": self.endpoint, "Ports": [_port(port) for port in self.ports]},
         }
@@ -194,10 +201,10 @@ class ServiceSpec:
             case "global-job":
                 return {"GlobalJob": {}}
 
-    def _task(self, config_ids: Mapping[str, str]) -> dict[str, Any]:
+    def _task(self, config_ids: Mapping[str, str], secret_ids: Mapping[str, str]) -> dict[str, Any]:
         links = [link if isinstance(link, NetworkLink) else NetworkLink(link) for link in self.networks]
         task = {
-            "ContainerSpec": self._container(config_ids),
+            "ContainerSpec": self._container(config_ids, secret_ids),
             "RestartPolicy": {
                 # a job that is replaced "any"way never completes: the engine refuses it
                 "Condition": "none"
@@ -213,7 +220,7 @@ class ServiceSpec:
             task["LogDriver"] = {"Name": self.log_driver, "Options": dict(self.log_options)}
         return task
 
-    def _container(self, config_ids: Mapping[str, str]) -> dict[str, Any]:
+    def _container(self, config_ids: Mapping[str, str], secret_ids: Mapping[str, str]) -> dict[str, Any]:
         container: dict[str, Any] = {
             "Image": self.image,
             "Labels": dict(self.labels),
@@ -221,14 +228,8 @@ class ServiceSpec:
             "Env": [f"{name}={value}" for name, value in self.env.items()],
             "Mounts": [mount.to_engine() for mount in self.mounts],
             "CapabilityAdd": list(self.capabilities),
-            "Configs": [
-                {
-                    "ConfigID": config_ids[file.name],
-                    "ConfigName": file.name,
-                    "File": {"Name": file.path, "UID": "0", "GID": "0", "Mode": file.mode},
-                }
-                for file in self.configs
-            ],
+            "Configs": [_file("Config", file, config_ids) for file in self.configs],
+            "Secrets": [_file("Secret", file, secret_ids) for file in self.secrets],
         }
         optional = {
             "Command": list(self.command),
@@ -244,6 +245,14 @@ class ServiceSpec:
         if self.init is not None:
             container["Init"] = self.init
         return container
+
+
+def _file(kind: str, file: ConfigFile, ids: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        f"{kind}ID": ids[file.name],
+        f"{kind}Name": file.name,
+        "File": {"Name": file.path, "UID": "0", "GID": "0", "Mode": file.mode},
+    }
 
 
 def _port(port: Port) -> dict[str, Any]:
@@ -294,7 +303,7 @@ class ConfigSpec:
     data: bytes
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
-    def labelled(self, labels: Mapping[str, str]) -> ConfigSpec:
+    def labelled(self, labels: Mapping[str, str]) -> Self:
         """The same with ``labels`` added."""
         return dataclasses.replace(self, labels={**self.labels, **labels})
 
@@ -305,3 +314,8 @@ class ConfigSpec:
             "Labels": dict(self.labels),
             "Data": base64.b64encode(self.data).decode(),
         }
+
+
+@dataclasses.dataclass(frozen=True)
+class SecretSpec(ConfigSpec):
+    """A swarm secret: up to 500 kB that only nodes with a task of it get, in memory; no manager tells it."""

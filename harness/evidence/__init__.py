@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TypeAlias, get_args
 
 from harness.evidence.events import Change, Fault, History
+from harness.evidence.files import HeldFile, Keeping, Place
 from harness.evidence.mesh import HOST, Dump, KernelLook, Truth
 from harness.evidence.nodes import (
     Balancers,
@@ -54,6 +55,7 @@ Evidence: TypeAlias = (
     | PayloadSizes
     | Vantages
     | NameWatch
+    | Keeping
 )
 Span: TypeAlias = tuple[float, float]
 
@@ -76,7 +78,9 @@ __all__ = [
     "EngineLook",
     "Evidence",
     "Fault",
+    "HeldFile",
     "History",
+    "Keeping",
     "KernelLook",
     "Link",
     "Load",
@@ -89,6 +93,7 @@ __all__ = [
     "OverlayMesh",
     "Pair",
     "PayloadSizes",
+    "Place",
     "PortClosure",
     "PortMatrix",
     "Preflight",

@@ -14,6 +14,7 @@ from harness.judge.overlay import first_packets, mesh_open
 from harness.judge.payload import sizes_pass
 from harness.judge.reach import answers_everywhere, answers_without_task, closed_after_remove
 from harness.judge.recovery import detected, rejoined, replaced, rescheduled
+from harness.judge.secrecy import kept_while_used, nowhere_else, readable, rotated
 from harness.judge.settle import even_again
 from harness.judge.spread import covered, even, pinned
 from harness.judge.vantage import vantages_agree
@@ -33,19 +34,23 @@ __all__ = [
     "even",
     "even_again",
     "first_packets",
+    "kept_while_used",
     "kill_outage",
     "mesh_open",
     "names_fresh",
     "nobody_refused",
     "nodes_ready",
+    "nowhere_else",
     "one_leader",
     "outage",
     "pinned",
     "ports_open",
+    "readable",
     "rejoined",
     "replaced",
     "replay",
     "rescheduled",
+    "rotated",
     "silent_after_death",
     "sizes_pass",
     "stats",

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from harness.clock import Deadline
-from harness.engine.spec import ServiceSpec
+from harness.engine.spec import ConfigFile, ServiceSpec, Update
 from harness.judge.timeline import slowest_start
 from harness.model import Network
 from harness.probe import sampler
@@ -20,6 +20,8 @@ from harness.workloads import flask_redis, whoami
 START = 60.0  # seconds for a first deployment: images may have to be pulled
 _SETTLE = 15.0  # seconds for gossip to tell every node of every replica
 _LONELY = "lonely"
+_SEALED = "-sealed"
+_SEALED_REPLICAS = 2  # so that there are nodes without a task, which must know nothing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,9 +56,14 @@ class Ports:
         return self.first + 4
 
     @property
+    def sealed(self) -> int:
+        """That of whoami with a secret and a config."""
+        return self.first + 5
+
+    @property
     def all(self) -> tuple[int, ...]:
         """All of them."""
-        return self.whoami, self.lonely, self.flask, self.healthy, self.kept
+        return self.whoami, self.lonely, self.flask, self.healthy, self.kept, self.sealed
 
 
 class Workloads:
@@ -95,6 +102,24 @@ class Workloads:
         spec = dataclasses.replace(self.whoami(), networks=())
         port = dataclasses.replace(spec.ports[0], published=self.ports.healthy)
         spec = dataclasses.replace(spec, name=f"{spec.name}-healthy", ports=(port,))
+        with self._swarm.config(name, program):
+            yield whoami.healthy(spec, name)
+
+    @contextlib.contextmanager
+    def sealed(self, secret: ConfigFile, config: ConfigFile) -> Iterator[ServiceSpec]:
+        """whoami with these two files and a health check, replaced task by task: the new one comes first."""
+        name, program = whoami.health_config(self._stage.run)
+        name += _SEALED
+        spec = dataclasses.replace(
+            self.whoami(),
+            networks=(),
+            replicas=_SEALED_REPLICAS,
+            secrets=(secret,),
+            configs=(config,),
+            update=Update(order="start-first"),
+        )
+        port = dataclasses.replace(spec.ports[0], published=self.ports.sealed)
+        spec = dataclasses.replace(spec, name=spec.name + _SEALED, ports=(port,))
         with self._swarm.config(name, program):
             yield whoami.healthy(spec, name)
 

@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Self
 
 from harness.clock import SYSTEM, Clock
-from harness.engine.protocol import Config, Engine
+from harness.engine.protocol import Config, Engine, Secret
 from harness.engine.recording import RecordingEngine
-from harness.engine.spec import RUN_LABEL, ConfigSpec, NetworkSpec, ServiceSpec
+from harness.engine.spec import RUN_LABEL, ConfigSpec, NetworkSpec, SecretSpec, ServiceSpec
 from harness.errors import RequestError, Unmeasurable
 from harness.evidence import Change, Cluster
 from harness.journal import Journal
@@ -230,6 +230,17 @@ class Swarm:
         with self._undoing.after(f"config {name}", lambda: self._undoing.config(name)):
             ident = self.engine.create_config(ConfigSpec(name, data, {RUN_LABEL: self.run}))
             yield Config(ident, name, ((RUN_LABEL, self.run),))
+
+    @contextlib.contextmanager
+    def secret(self, name: str, data: bytes) -> Iterator[Secret]:
+        """A swarm secret for the block.
+
+        Raises:
+            ConflictError: a secret of that name exists.
+        """
+        with self._undoing.after(f"secret {name}", lambda: self._undoing.secret(name)):
+            ident = self.engine.create_secret(SecretSpec(name, data, {RUN_LABEL: self.run}))
+            yield Secret(ident, name, ((RUN_LABEL, self.run),))
 
     @contextlib.contextmanager
     def drained(self, node: str) -> Iterator[None]:

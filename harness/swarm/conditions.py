@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from harness.errors import HarnessError, RequestError
@@ -168,6 +168,16 @@ def replaced(service: Named, task: str) -> Condition:
         lambda view: rejected(service, view),
         (service.id,),
     )
+
+
+def renewed(service: Named, n: int, old: Collection[str]) -> Condition:
+    """Exactly ``n`` tasks of the service run, and those of ``old`` (ids) have ended: a roll-out is over."""
+
+    def missing(view: View) -> str:
+        left = [task for task in view.of(service.id) if task.id in old and not task.ended]
+        return f"{service.name} has {len(left)} tasks of before{_others(tuple(left))}" if left else ""
+
+    return running(service, n) & Condition("none of before is left", missing, services=(service.id,))
 
 
 def gone(service: Named) -> Condition:

@@ -16,7 +16,7 @@ _AGAIN = 0.3
 
 
 def sweep(engine: Engine, clock: Clock = SYSTEM, *, run: str | None = None, mine: str = "") -> list[str]:
-    """Remove services, then configs, then networks of ``run``, or of every run; wait until they are gone.
+    """Remove services, then their files, then networks of ``run``, or of every run; wait until they are gone.
 
     Args:
         engine: the swarm's manager.
@@ -29,7 +29,7 @@ def sweep(engine: Engine, clock: Clock = SYSTEM, *, run: str | None = None, mine
 
     Raises:
         RequestError: the run to sweep, or with None any other, is alive.
-        InUseError: a network or config is still used after a minute.
+        InUseError: a network, config or secret is still used after a minute.
         WaitTimeout: tasks still live after a minute.
     """
     holder = lock.holder(engine)
@@ -50,6 +50,9 @@ def sweep(engine: Engine, clock: Clock = SYSTEM, *, run: str | None = None, mine
             continue
         persist(engine.remove_config, config.id, deadline)
         removed.append(f"config {config.name}")
+    for secret in engine.secrets(label):
+        persist(engine.remove_secret, secret.id, deadline)
+        removed.append(f"secret {secret.name}")
     for network in engine.networks(label):
         persist(engine.remove_network, network.id, deadline)
         removed.append(f"network {network.name}")

@@ -99,6 +99,15 @@ class Undoing:
         for config in _called(name, self.engine.configs(self.label)):
             sweeping.persist(self.engine.remove_config, config.id, self._bound())
 
+    def secret(self, name: str) -> None:
+        """Remove a secret.
+
+        Raises:
+            InUseError: something still uses it after a minute.
+        """
+        for secret in _called(name, self.engine.secrets(self.label)):
+            sweeping.persist(self.engine.remove_secret, secret.id, self._bound())
+
     def services(self) -> None:
         """Remove all services of the run at once: the blocks that deployed them find nothing left to undo.
 

@@ -14,7 +14,7 @@ import pytest
 from harness.clock import Clock, Deadline
 from harness.config import Images
 from harness.engine.protocol import ConflictError, Engine, InUseError, NotFoundError
-from harness.engine.spec import RUN_LABEL, ConfigFile, ConfigSpec, NetworkSpec, ServiceSpec
+from harness.engine.spec import RUN_LABEL, ConfigFile, ConfigSpec, NetworkSpec, SecretSpec, ServiceSpec
 from harness.errors import RequestError
 from harness.model import Availability, Port
 from harness.swarm import sweep
@@ -229,6 +229,26 @@ class EngineContract:
                 dataclasses.replace(spec, name=f"{spec.name}-2", configs=(ConfigFile("h-none", "/file"),))
             )
 
+    def test_secrets_stay_while_a_service_has_them(self, engine: Engine, run: str, spec: ServiceSpec) -> None:
+        """A secret is listed with its labels and never told; one that a service has stays."""
+        secret = engine.create_secret(SecretSpec(f"h-{run}-key", b"top-secret", {RUN_LABEL: run}))
+        (first,) = engine.secrets(f"{RUN_LABEL}={run}")
+        with pytest.raises(ConflictError):
+            engine.create_secret(SecretSpec(f"h-{run}-key", b"other", {RUN_LABEL: run}))
+
+        assert (first.id, first.name, dict(first.labels)) == (secret, f"h-{run}-key", {RUN_LABEL: run})
+        assert "dG9wLXNlY3JldA" not in str(engine.inspect("secret", secret))
+        service = engine.create_service(dataclasses.replace(spec, secrets=(ConfigFile(first.name, "key"),)))
+        with pytest.raises(InUseError):
+            engine.remove_secret(secret)
+        with pytest.raises(RequestError, match="no secret"):
+            engine.create_service(
+                dataclasses.replace(spec, name=f"{spec.name}-2", secrets=(ConfigFile("h-none", "key"),))
+            )
+        engine.remove_service(service)
+        engine.remove_secret(secret)
+        assert engine.secrets(f"{RUN_LABEL}={run}") == ()
+
     def test_what_is_not_there_is_not_found(self, engine: Engine) -> None:
         """Changing or inspecting nothing is an error; removing nothing is none."""
         for call in (
@@ -243,6 +263,7 @@ class EngineContract:
         engine.remove_service("nothing")
         engine.remove_network("nothing")
         engine.remove_config("nothing")
+        engine.remove_secret("nothing")
         assert engine.tasks("nothing") == ()
 
     def test_a_global_job_runs_once_on_every_node(

@@ -25,7 +25,7 @@ from harness.lab.uml.lab import UmlLab
 
 COMMAND: Final = Path(sys.executable).with_name("harness")
 _MARK: Final = "HARNESS_TEST_MARK"
-_KINDS: Final = ("service", "config", "network")
+_KINDS: Final = ("service", "config", "secret", "network")
 _PASSED_ON: Final = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "HARNESS_LAB_MEMORY")
 _SETTLE: Final = 10.0  # seconds for the kernel to bury what was killed
 
@@ -224,7 +224,7 @@ class Box:
 
 
 def labelled(lab: UmlLab) -> list[str]:
-    """Services, configs and networks with our label on the swarm of ``lab``, and services' containers."""
+    """Services, configs, secrets and networks with our label on the swarm of ``lab``."""
     lines = [
         f"docker {kind} ls --filter label=harness.run --format '{kind} {{{{.Name}}}}'" for kind in _KINDS
     ]

@@ -120,7 +120,14 @@ def test_a_counter_that_fell_lost_its_data() -> None:
 def test_a_counter_that_differs_without_a_fall_is_miscounted() -> None:
     """Answers that come in another order than they were counted are no fall."""
     kept = counted(51, 151, 171)
-    swapped = dataclasses.replace(kept, samples=(*kept.samples[3:], *kept.samples[:3]))
+    told = [one.counter for one in kept.samples]
+    told[:3] = reversed(told[:3])
+    swapped = dataclasses.replace(
+        kept,
+        samples=tuple(
+            dataclasses.replace(one, counter=count) for one, count in zip(kept.samples, told, strict=True)
+        ),
+    )
     verdict = counts_through_kill(Counter("counter-1", "flask", 50, 1191), swapped, readings=1)
 
     assert [one.name for one in verdict.findings] == ["counter-differs"]
