@@ -15,6 +15,15 @@ from harness.lab.uml.lab import UmlLab
 from tests.lab.processes import Box
 
 _WIPE = "rm -rf /var/lib/docker/volumes/h-*-data/_data/*"
+# as an application would that logs its settings: as soon as a task has its secret
+_LEAK = """
+nohup sh -c '
+    for _ in $(seq 1200); do
+        cat /var/lib/docker/containers/*/mounts/secrets/* > /var/log/app.log 2>/dev/null && exit
+        sleep 0.05
+    done
+' >/dev/null 2>&1 &
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,16 +32,22 @@ class Broken:
 
     Attributes:
         check: the promise that must be refuted.
-        plant: shell, on every node.
+        plant: shell, on every node; ``heal``: after the run.
         moment: when, by what the journal of the run holds.
-        name: of the finding; ``node``: where it must be placed, empty for a whole service.
+        name: of the finding; ``node``: where it must be placed, empty for a whole service, None for any node.
     """
 
     check: str
     plant: str
     moment: Callable[[Box], bool]
     name: str
-    node: str = ""
+    node: str | None = ""
+    heal: str = "true"
+
+
+def begun(box: Box) -> bool:
+    """Nothing is deployed yet."""
+    return bool(box.records("run"))
 
 
 def killed(box: Box) -> bool:
@@ -46,6 +61,9 @@ def moved(box: Box) -> bool:
 
 
 ROWS = {
+    "11: a secret that a log tells": Broken(
+        "secret.nowhere-else", _LEAK, begun, "secret-leaked", None, "rm -f /var/log/app.log"
+    ),
     "13: a volume that lost its data": Broken("volume.kept", _WIPE, killed, "data-lost"),
     "13: a volume emptied while its task is away": Broken(
         "volume.local", _WIPE, moved, "data-lost", "swarm-worker2"
@@ -63,12 +81,13 @@ def test_what_is_broken_is_named(the_lab: UmlLab, box: Box, row: str) -> None:
         for node in the_lab.nodes:
             assert the_lab.exec(node.hostname, ["sh", "-c", broken.plant]).ok
         done = gate.ended()
+    for node in the_lab.nodes:
+        assert the_lab.exec(node.hostname, ["sh", "-c", broken.heal]).ok
 
     assert (done.code, done.err) == (1, "")
     (check,) = (one for one in box.verdicts()["checks"] if one["verdict"] == "refuted")
-    assert (check["id"], check["finding"], check["subject"].get("node", "")) == (
-        broken.check,
-        broken.name,
-        broken.node,
-    )
+    found = check["numbers"].get("findings") or [{"name": check["finding"], "subject": check["subject"]}]
+    assert (check["id"], {one["name"] for one in found}) == (broken.check, {broken.name})
+    nodes = {node.hostname for node in the_lab.nodes} if broken.node is None else {broken.node}
+    assert {one["subject"]["node"] for one in found} <= nodes
     assert box.left(the_lab, runs=1) == []
