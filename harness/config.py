@@ -34,6 +34,9 @@ class Limits(_Section):
     kill_lost_share: float = Field(
         0.05, ge=0, le=1, description="share of requests per entry node that a task kill may cost"
     )
+    update_lost_share: float = Field(
+        0.01, ge=0, le=1, description="share of requests per entry node that an update may cost"
+    )
     kill_outage: Seconds = Field(2.0, description="outage per entry node that a task kill may cost")
     even_again: Seconds = Field(5.0, description="evenness is back this long after the last replica serves")
     start_margin: Seconds = Field(

@@ -18,6 +18,16 @@ from harness.errors import Exit, HarnessError
 from harness.judge.verdict import State
 from harness.stage import STAGE
 
+_WORDS = (
+    "vocabulary",
+    "witnesses",
+    "bounds",
+    "breaking",
+    "pairwise",
+    "storage",
+    "secrecy",
+    "rolling",
+)
 ROOT = Path(__file__).resolve().parents[1]
 _EXIT = {State.UPHELD: Exit.UPHELD, State.REFUTED: Exit.REFUTED, State.UNKNOWN: Exit.UNKNOWN}
 
@@ -60,7 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "check(*ids): the promises that a test of the suites judges")
     if _suites_asked(config):
         config.pluginmanager.register(_Suites(config), "swarm-suites")
-        for words in ("vocabulary", "witnesses", "bounds", "breaking", "pairwise", "storage", "secrecy"):
+        for words in _WORDS:
             config.pluginmanager.import_plugin(f"harness.stage.{words}")
 
 

@@ -38,5 +38,7 @@ def test_a_config_that_is_used_cannot_be_removed(seen_config, promise):
 @pytest.mark.check("secret.rotates")
 def test_a_secret_is_rotated_under_load(rotation, limits, promise):
     """A secret never changes: another takes its place, and the tasks are replaced one by one."""
-    verdict = rotated(rotation.traffic, rotation.keeping, rotation.roster, lost_share=limits.kill_lost_share)
+    verdict = rotated(
+        rotation.traffic, rotation.keeping, rotation.roster, lost_share=limits.update_lost_share
+    )
     promise("secret.rotates", verdict)

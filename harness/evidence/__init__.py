@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TypeAlias, get_args
 
-from harness.evidence.events import Change, Fault, History
+from harness.evidence.events import Change, Fault, History, Rollout
 from harness.evidence.files import HeldFile, Keeping, Place
 from harness.evidence.mesh import HOST, Dump, KernelLook, Truth
 from harness.evidence.nodes import (
@@ -56,6 +56,7 @@ Evidence: TypeAlias = (
     | Vantages
     | NameWatch
     | Keeping
+    | Rollout
 )
 Span: TypeAlias = tuple[float, float]
 
@@ -98,6 +99,7 @@ __all__ = [
     "PortMatrix",
     "Preflight",
     "RealServer",
+    "Rollout",
     "Roster",
     "SizeTry",
     "Span",

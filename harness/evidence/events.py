@@ -39,6 +39,32 @@ class Change:
 
 
 @dataclasses.dataclass(frozen=True)
+class Rollout:
+    """A changed specification while swarm rolled it out.
+
+    Attributes:
+        states: (seconds, state) of the update as each was first seen: ``updating``, ``completed``,
+            ``paused``, ``rollback_started``, ``rollback_completed``, ``rollback_paused``.
+        message: what swarm said of it last.
+        old: ids of the tasks that ran before it; ``running``: of those that ran when it was over.
+    """
+
+    id: str
+    service: str
+    began: float
+    ended: float
+    states: tuple[tuple[float, str], ...]
+    message: str
+    old: tuple[str, ...]
+    running: tuple[str, ...]
+
+    @property
+    def state(self) -> str:
+        """Where it ended; empty if swarm never spoke of it."""
+        return self.states[-1][1] if self.states else ""
+
+
+@dataclasses.dataclass(frozen=True)
 class History:
     """The changes seen on the swarm over a span, in time order; reading them costs up to ``resolution`` s."""
 

@@ -14,6 +14,7 @@ from harness.judge.overlay import first_packets, mesh_open
 from harness.judge.payload import sizes_pass
 from harness.judge.reach import answers_everywhere, answers_without_task, closed_after_remove
 from harness.judge.recovery import detected, rejoined, replaced, rescheduled
+from harness.judge.rollout import completes, fails_well
 from harness.judge.secrecy import kept_while_used, nowhere_else, readable, rotated
 from harness.judge.settle import even_again
 from harness.judge.spread import covered, even, pinned
@@ -27,12 +28,14 @@ __all__ = [
     "answers_without_task",
     "bounds",
     "closed_after_remove",
+    "completes",
     "counts_exactly",
     "counts_through_kill",
     "covered",
     "detected",
     "even",
     "even_again",
+    "fails_well",
     "first_packets",
     "kept_while_used",
     "kill_outage",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from harness.evidence import HeldFile, Keeping, Place, Roster, Traffic
+from harness.judge import losses
 from harness.judge.verdict import Finding, Subject, Verdict, judge, unknown
-from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed, witness
+from harness.judge.words import GOOD, Part, bad, blind, conclude, count, witness
 from harness.model import Replica
 
 _ON_NODES = ("nodes",)
@@ -121,29 +122,22 @@ def rotated(traffic: Traffic, keeping: Keeping, roster: Roster, *, lost_share: f
         traffic: steady requests while it was rotated.
         keeping: what tasks held after it.
         roster: the tasks that ran then.
-        lost_share: of all requests, what may be lost.
+        lost_share: of the requests through an entry node, what may be lost.
     """
     if not traffic.samples:
         return unknown("no request was sent while it was rotated")
-    lost = [one for one in traffic.samples if not one.ok]
     held = {one.task: one for one in keeping.held}
     parts = [_held(keeping, replica, held.get(replica.task)) for replica in roster.replicas]
     parts = [part for part in parts if part is not GOOD]
-    told = f"{len(lost)} of {count(len(traffic.samples), 'request')} lost"
-    if len(lost) > lost_share * len(traffic.samples):
-        sentence = f"{told} while {keeping.name} was rotated, {lost_share:.1%} allowed"
-        entries = listed(sorted({one.entry for one in lost}))
-        subject = Subject(service=keeping.service)
-        remedy = f"lost through {entries}: is the update start-first, with a health check?"
-        parts.append(bad(sentence, Finding("lost-in-update", subject, sentence, (), remedy)))
+    parts += losses.within(traffic, lost_share, f"{keeping.name} was rotated")
     if not roster.replicas:
         parts.append(blind(f"no running task of {keeping.service} was known"))
     return conclude(
         parts or [GOOD],
-        f"all {count(len(roster.replicas), 'task')} find the new value, {told} meanwhile",
+        f"all {count(len(roster.replicas), 'task')} find the new value, {losses.told(traffic)} meanwhile",
         subject=Subject(service=keeping.service),
         witnesses=(witness(traffic.path), *_ON_NODES),
-        numbers={**_numbers(keeping), "sent": len(traffic.samples), "lost": len(lost)},
+        numbers={**_numbers(keeping), "sent": len(traffic.samples)},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 from harness.clock import Deadline
 from harness.engine.spec import ConfigFile, ServiceSpec, Update
@@ -20,8 +21,6 @@ from harness.workloads import flask_redis, whoami
 START = 60.0  # seconds for a first deployment: images may have to be pulled
 _SETTLE = 15.0  # seconds for gossip to tell every node of every replica
 _LONELY = "lonely"
-_SEALED = "-sealed"
-_SEALED_REPLICAS = 2  # so that there are nodes without a task, which must know nothing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,9 +60,14 @@ class Ports:
         return self.first + 5
 
     @property
+    def rolled(self) -> int:
+        """That of whoami that is updated."""
+        return self.first + 6
+
+    @property
     def all(self) -> tuple[int, ...]:
         """All of them."""
-        return self.whoami, self.lonely, self.flask, self.healthy, self.kept, self.sealed
+        return tuple(range(self.first, self.rolled + 1))
 
 
 class Workloads:
@@ -95,33 +99,29 @@ class Workloads:
         spec = dataclasses.replace(self.whoami(), replicas=replicas, ports=())
         return dataclasses.replace(spec, name=f"{spec.name}-changing")
 
-    @contextlib.contextmanager
-    def healthy(self) -> Iterator[ServiceSpec]:
+    def healthy(self) -> contextlib.AbstractContextManager[ServiceSpec]:
         """whoami with a health check, whose program travels as a config for the length of the block."""
-        name, program = whoami.health_config(self._stage.run)
-        spec = dataclasses.replace(self.whoami(), networks=())
-        port = dataclasses.replace(spec.ports[0], published=self.ports.healthy)
-        spec = dataclasses.replace(spec, name=f"{spec.name}-healthy", ports=(port,))
-        with self._swarm.config(name, program):
-            yield whoami.healthy(spec, name)
+        return self._checked("healthy", self.ports.healthy)
+
+    def sealed(
+        self, secret: ConfigFile, config: ConfigFile
+    ) -> contextlib.AbstractContextManager[ServiceSpec]:
+        """whoami with these two files and a health check; nodes without a task of it must know nothing."""
+        return self._checked("sealed", self.ports.sealed, replicas=2, secrets=(secret,), configs=(config,))
+
+    def rolled(self) -> contextlib.AbstractContextManager[ServiceSpec]:
+        """whoami with a health check, to be updated."""
+        return self._checked("rolled", self.ports.rolled, replicas=2)
 
     @contextlib.contextmanager
-    def sealed(self, secret: ConfigFile, config: ConfigFile) -> Iterator[ServiceSpec]:
-        """whoami with these two files and a health check, replaced task by task: the new one comes first."""
+    def _checked(self, suffix: str, port: int, **changed: Any) -> Iterator[ServiceSpec]:
+        """whoami with a health check; updated, a new task is healthy before an old one ends."""
         name, program = whoami.health_config(self._stage.run)
-        name += _SEALED
-        spec = dataclasses.replace(
-            self.whoami(),
-            networks=(),
-            replicas=_SEALED_REPLICAS,
-            secrets=(secret,),
-            configs=(config,),
-            update=Update(order="start-first"),
-        )
-        port = dataclasses.replace(spec.ports[0], published=self.ports.sealed)
-        spec = dataclasses.replace(spec, name=spec.name + _SEALED, ports=(port,))
-        with self._swarm.config(name, program):
-            yield whoami.healthy(spec, name)
+        spec = dataclasses.replace(self.whoami(), networks=(), update=Update(order="start-first"), **changed)
+        published = dataclasses.replace(spec.ports[0], published=port)
+        spec = dataclasses.replace(spec, name=f"{spec.name}-{suffix}", ports=(published,))
+        with self._swarm.config(f"{name}-{suffix}", program):
+            yield whoami.healthy(spec, f"{name}-{suffix}")
 
     def redis(self) -> ServiceSpec:
         """Redis, one task."""

@@ -1,0 +1,116 @@
+"""The words for updates: a service that is rolled out anew, watched until swarm calls it over."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from harness.clock import Deadline
+from harness.engine.spec import ServiceSpec, Update
+from harness.evidence import Rollout, Traffic
+from harness.stage.asking import Asking
+from harness.stage.session import Stage
+from harness.stage.workloads import Workloads
+from harness.swarm.cluster import Swarm
+from harness.swarm.service import ServiceHandle
+
+_OVER = frozenset({"completed", "paused", "rollback_completed", "rollback_paused"})
+_BOUND = 90.0  # seconds for an update to be over
+_AGAIN = 0.2  # seconds between two looks at its state
+_WARM = 40  # requests through each entry node before and after
+_CRASH = ("/whoami", "-no-such-option")  # ends at once, with an error
+
+
+@dataclasses.dataclass(frozen=True)
+class RolledOut:
+    """An update, and steady requests while it went on."""
+
+    rollout: Rollout
+    traffic: Traffic
+
+
+@pytest.fixture(scope="session")
+def rolled(stage: Stage, swarm: Swarm, works: Workloads, entries: tuple[str, ...]) -> Iterator[ServiceHandle]:
+    """whoami with a health check, updated start-first."""
+    with works.rolled() as spec, swarm.deploy(spec) as service:
+        with stage.steps("deploy whoami to be updated"):
+            works.bring_up(service)
+            works.settle(service, entries)
+        yield service
+
+
+class _News:
+    """What swarm says of a service's next update, as it changes.
+
+    Attributes:
+        states: (seconds, state) as each was first seen.
+        message: what it says of the last.
+    """
+
+    def __init__(self, swarm: Swarm, service: ServiceHandle) -> None:
+        self._swarm, self._service = swarm, service
+        self.states: list[tuple[float, str]] = []
+        self.message = ""
+        # the state of the update before stands until the next begins
+        self._before = self._look().get("StartedAt")
+
+    def _look(self) -> dict[str, Any]:
+        return self._swarm.engine.inspect("service", self._service.id).get("UpdateStatus") or {}
+
+    def over(self, now: float) -> bool:
+        """Look again; whether it is over."""
+        told = self._look()
+        if told and told.get("StartedAt") != self._before:
+            self.message = str(told.get("Message", ""))
+            if not self.states or self.states[-1][1] != told.get("State"):
+                self.states.append((now, str(told.get("State", ""))))
+        return bool(self.states) and self.states[-1][1] in _OVER
+
+
+@pytest.fixture(scope="session")
+def roll_out(stage: Stage, swarm: Swarm, asking: Asking) -> Callable[..., RolledOut]:
+    """``roll_out(service, spec)``: update under steady traffic until it is over, or the time is up."""
+
+    def roll(service: ServiceHandle, spec: ServiceSpec, what: str) -> RolledOut:
+        clock = stage.journal.clock
+        old = tuple(task.id for task in service.tasks() if task.running)
+        news = _News(swarm, service)
+        with stage.steps(what), asking.steady(service) as traffic:
+            traffic.wait_each(_WARM, within=30)
+            began, deadline = clock.now(), Deadline.after(_BOUND, clock)
+            service.update(spec)
+            while not deadline.passed and not news.over(clock.now()):
+                clock.sleep(_AGAIN)
+            ended = clock.now()
+            running = tuple(task.id for task in service.tasks() if task.running)
+            traffic.wait_each(_WARM, within=30)
+        ident = stage.journal.new_id("rollout")
+        rollout = Rollout(ident, service.name, began, ended, tuple(news.states), news.message, old, running)
+        return RolledOut(stage.journal.keep(rollout), traffic.traffic)
+
+    return roll
+
+
+@pytest.fixture(scope="session")
+def paused(rolled: ServiceHandle, roll_out: Callable[..., RolledOut]) -> RolledOut:
+    """An update whose tasks crash, which is to pause."""
+    spec = dataclasses.replace(rolled.spec, command=_CRASH, update=Update("start-first", failure="pause"))
+    return roll_out(rolled, spec, "an update that pauses")
+
+
+@pytest.fixture(scope="session")
+def completed(rolled: ServiceHandle, roll_out: Callable[..., RolledOut]) -> RolledOut:
+    """An update that is good."""
+    env = {**rolled.spec.env, "TURN": "2"}
+    spec = dataclasses.replace(rolled.spec, command=(), env=env, update=Update("start-first"))
+    return roll_out(rolled, spec, "an update that completes")
+
+
+@pytest.fixture(scope="session")
+def rolled_back(rolled: ServiceHandle, roll_out: Callable[..., RolledOut]) -> RolledOut:
+    """An update whose tasks crash, which is to be rolled back."""
+    spec = dataclasses.replace(rolled.spec, command=_CRASH, update=Update("start-first", failure="rollback"))
+    return roll_out(rolled, spec, "an update that is rolled back")
