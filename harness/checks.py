@@ -61,6 +61,7 @@ CHECKS: tuple[Check, ...] = (
     Check("load.kept", "kept-alive connections under load keep to the limits", "release"),
     Check("update.pauses", "an update whose tasks crash pauses, and the service serves on", "full", True),
     Check("update.completes", "an update replaces every task and costs hardly a request", "full", True),
+    Check("update.costs", "an update costs no more than its order and health check allow", "full", True),
     Check("update.rolls-back", "an update whose tasks crash is rolled back, and no success", "full", True),
     Check("volume.kept", "what a task wrote to a local volume is there for its successor", "full", True),
     Check("volume.local", "a task finds another volume on another node, and its own back home", "full", True),

@@ -37,6 +37,9 @@ class Limits(_Section):
     update_lost_share: float = Field(
         0.01, ge=0, le=1, description="share of requests per entry node that an update may cost"
     )
+    update_lost_share_unchecked: float = Field(
+        0.05, ge=0, le=1, description="the same for a service without a health check"
+    )
     kill_outage: Seconds = Field(2.0, description="outage per entry node that a task kill may cost")
     even_again: Seconds = Field(5.0, description="evenness is back this long after the last replica serves")
     start_margin: Seconds = Field(

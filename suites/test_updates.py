@@ -19,6 +19,25 @@ def test_an_update_costs_hardly_a_request(completed, limits, promise):
     promise("update.completes", verdict)
 
 
+@pytest.mark.parametrize("order", ["start-first", "stop-first"])
+@pytest.mark.check("update.costs")
+def test_with_a_health_check_no_order_costs_more(cell, order, limits, promise):
+    """Counted through every entry node."""
+    seen = cell(order, checked=True)
+
+    promise("update.costs", completes(seen.rollout, seen.traffic, lost_share=limits.update_lost_share))
+
+
+@pytest.mark.parametrize("order", ["start-first", "stop-first"])
+@pytest.mark.check("update.costs")
+def test_without_a_health_check_it_keeps_to_its_budget(cell, order, limits, promise):
+    """moby/moby#29024: a new task gets requests a moment before it listens."""
+    seen = cell(order, checked=False)
+
+    share = limits.update_lost_share_unchecked
+    promise("update.costs", completes(seen.rollout, seen.traffic, lost_share=share))
+
+
 @pytest.mark.check("update.rolls-back")
 def test_an_update_that_crashes_is_rolled_back(rolled_back, limits, promise):
     """``failure-action rollback``: rolled back is no success, whatever runs then."""

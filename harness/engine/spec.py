@@ -11,6 +11,7 @@ from harness.model import Port
 
 RUN_LABEL = "harness.run"  # on every object that we create; its value is the run's id
 
+Order = Literal["stop-first", "start-first"]
 Mode = Literal["replicated", "global", "replicated-job", "global-job"]
 
 
@@ -102,7 +103,7 @@ class Restart:
 class Update:
     """How a changed specification is rolled out; ``delay`` and ``monitor`` in seconds."""
 
-    order: Literal["stop-first", "start-first"] = "stop-first"
+    order: Order = "stop-first"
     parallelism: int = 1
     delay: float = 0.0
     monitor: float = 5.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.clock import Deadline
-from harness.engine.spec import ServiceSpec, Update
+from harness.engine.spec import Order, ServiceSpec, Update
 from harness.evidence import Rollout, Traffic
 from harness.stage.asking import Asking
 from harness.stage.session import Stage
@@ -92,6 +93,30 @@ def roll_out(stage: Stage, swarm: Swarm, asking: Asking) -> Callable[..., Rolled
         return RolledOut(stage.journal.keep(rollout), traffic.traffic)
 
     return roll
+
+
+@pytest.fixture
+def cell(
+    stage: Stage,
+    swarm: Swarm,
+    works: Workloads,
+    entries: tuple[str, ...],
+    roll_out: Callable[..., RolledOut],
+) -> Iterator[Callable[..., RolledOut]]:
+    """``cell(order, checked=True)``: a service of its own is updated in that order, with a health check."""
+    with contextlib.ExitStack() as undo:
+
+        def play(order: Order, *, checked: bool) -> RolledOut:
+            name = f"{order}-{'checked' if checked else 'plain'}"
+            spec = undo.enter_context(works.rolled(name, checked=checked))
+            service = undo.enter_context(swarm.deploy(spec))
+            with stage.steps(f"deploy whoami to be updated {name}"):
+                works.bring_up(service)
+                works.settle(service, entries)
+            turned = dataclasses.replace(spec, env={**spec.env, "TURN": "2"}, update=Update(order))
+            return roll_out(service, turned, f"an update {name}")
+
+        yield play
 
 
 @pytest.fixture(scope="session")

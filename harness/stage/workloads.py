@@ -109,19 +109,27 @@ class Workloads:
         """whoami with these two files and a health check; nodes without a task of it must know nothing."""
         return self._checked("sealed", self.ports.sealed, replicas=2, secrets=(secret,), configs=(config,))
 
-    def rolled(self) -> contextlib.AbstractContextManager[ServiceSpec]:
-        """whoami with a health check, to be updated."""
-        return self._checked("rolled", self.ports.rolled, replicas=2)
+    def rolled(
+        self, suffix: str = "rolled", *, checked: bool = True
+    ) -> contextlib.AbstractContextManager[ServiceSpec]:
+        """whoami to be updated, with a health check or without; one at a time: they have the same port."""
+        port = self.ports.rolled
+        if checked:
+            return self._checked(suffix, port, replicas=2)
+        return contextlib.nullcontext(self._named(suffix, port, networks=(), replicas=2))
 
     @contextlib.contextmanager
     def _checked(self, suffix: str, port: int, **changed: Any) -> Iterator[ServiceSpec]:
         """whoami with a health check; updated, a new task is healthy before an old one ends."""
         name, program = whoami.health_config(self._stage.run)
-        spec = dataclasses.replace(self.whoami(), networks=(), update=Update(order="start-first"), **changed)
-        published = dataclasses.replace(spec.ports[0], published=port)
-        spec = dataclasses.replace(spec, name=f"{spec.name}-{suffix}", ports=(published,))
+        spec = self._named(suffix, port, networks=(), update=Update(order="start-first"), **changed)
         with self._swarm.config(f"{name}-{suffix}", program):
             yield whoami.healthy(spec, f"{name}-{suffix}")
+
+    def _named(self, suffix: str, port: int, **changed: Any) -> ServiceSpec:
+        spec = dataclasses.replace(self.whoami(), **changed)
+        published = dataclasses.replace(spec.ports[0], published=port)
+        return dataclasses.replace(spec, name=f"{spec.name}-{suffix}", ports=(published,))
 
     def redis(self) -> ServiceSpec:
         """Redis, one task."""
