@@ -24,6 +24,12 @@ nohup sh -c '
     done
 ' >/dev/null 2>&1 &
 """
+_CLOSED = """
+[ "$(hostname)" = swarm-worker1 ] || exit 0
+rule=$(iptables -t nat -S DOCKER-INGRESS | grep -- '--dport 8086 ' | sed 's/^-A/-D/')
+test -n "$rule"
+iptables -t nat $rule
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +56,11 @@ def begun(box: Box) -> bool:
     return bool(box.records("run"))
 
 
+def deployed(box: Box) -> bool:
+    """The service answers, and is not updated yet."""
+    return any(phase["name"].startswith("deploy ") for phase in box.records("phase"))
+
+
 def killed(box: Box) -> bool:
     """A task is dead, and its successor not begun: swarm waits five seconds."""
     return bool(box.records("fault-begins"))
@@ -61,6 +72,9 @@ def moved(box: Box) -> bool:
 
 
 ROWS = {
+    "12: an entry node that loses what is sent during an update": Broken(
+        "update.pauses", _CLOSED, deployed, "lost-in-update", "swarm-worker1"
+    ),
     "11: a secret that a log tells": Broken(
         "secret.nowhere-else", _LEAK, begun, "secret-leaked", None, "rm -f /var/log/app.log"
     ),
