@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.engine.spec import RUN_LABEL, ConfigFile, NetworkSpec, ServiceSpec
+from harness.engine.spec import RUN_LABEL, ConfigFile, NetworkSpec, SecretSpec, ServiceSpec
 from harness.errors import RequestError, Unmeasurable, WaitTimeout
 from harness.model import Availability
 from harness.swarm import node_is, none_on, replaced
@@ -187,6 +187,34 @@ def test_a_network_is_removed_once_its_endpoints_are_free(lab: Bench) -> None:
 
     assert [one.name for one in lab.engine.networks()] == ["ingress"]
     assert lab.engine.configs() == ()
+
+
+def test_a_secret_goes_with_its_block_and_is_never_journaled(lab: Bench) -> None:
+    """Removed after the service that had it; the journal names it and nothing more."""
+    with (
+        lab.swarm.secret("h-run1-key", b"top-secret-value") as secret,
+        lab.swarm.deploy(dataclasses.replace(WEB, secrets=(ConfigFile("h-run1-key", "key"),))),
+    ):
+        assert [(one.id, one.name) for one in lab.engine.secrets(f"{RUN_LABEL}=run1")] == [
+            (secret.id, "h-run1-key")
+        ]
+
+    assert lab.engine.secrets() == ()
+    written = lab.journal.path.read_text()
+    assert "h-run1-key" in written
+    assert "top-secret-value" not in written
+    assert "dG9wLXNlY3JldC12YWx1ZQ" not in written  # nor in base64
+
+
+def test_a_sweep_takes_what_a_killed_run_left(lab: Bench) -> None:
+    """Services first, then their files."""
+    lab.engine.create_secret(SecretSpec("h-dead-key", b"x", {RUN_LABEL: "dead"}))
+    lab.engine.create_service(
+        dataclasses.replace(WEB, secrets=(ConfigFile("h-dead-key", "key"),), labels={RUN_LABEL: "dead"})
+    )
+
+    assert lab.swarm.sweep() == [f"service {WEB.name}", "secret h-dead-key"]
+    assert lab.engine.secrets() == ()
 
 
 def test_a_network_that_never_comes_free_is_told(lab: Bench) -> None:

@@ -9,6 +9,7 @@ import pytest
 from harness.errors import RequestError, WaitTimeout
 from harness.model import Availability, Node, Role, Task
 from harness.swarm import Condition, View, completed, gone, node_is, none_on, only, replaced, running
+from harness.swarm.conditions import renewed
 from harness.swarm.view import Differ
 from harness.swarm.wait import Waiter
 from tests.contract.fakes import FakeClock
@@ -97,6 +98,17 @@ def test_replaced_means_that_another_task_runs_in_the_same_slot() -> None:
     assert not condition.holds(_view(_task("t1", "failed"), _task("t3", "starting")))
     assert condition.holds(_view(_task("t1", "failed"), _task("t3", "running")))
     assert condition.holds(_view(_task("t3", "running")))
+
+
+def test_renewed_means_that_none_of_before_is_left() -> None:
+    """As many run as should, and those of before have ended; forgotten counts as ended."""
+    condition = renewed(WEB, 1, {"t1"})
+
+    assert not condition.holds(_view(_task("t1", "running")))
+    assert not condition.holds(_view(_task("t1", "running", "shutdown"), _task("t2", "running")))
+    assert not condition.holds(_view(_task("t1", "shutdown")))
+    assert condition.holds(_view(_task("t1", "shutdown"), _task("t2", "running")))
+    assert condition.holds(_view(_task("t2", "running")))
 
 
 def test_gone_looks_at_nodes_that_can_tell() -> None:
