@@ -59,6 +59,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check("load.fresh", "fresh connections under load keep to the limits", "release"),
     Check("load.kept", "kept-alive connections under load keep to the limits", "release"),
+    Check("scale.costs", "scaling up and down under load costs hardly a request", "full", True),
     Check("update.pauses", "an update whose tasks crash pauses, and the service serves on", "full", True),
     Check("update.completes", "an update replaces every task and costs hardly a request", "full", True),
     Check("update.costs", "an update costs no more than its order and health check allow", "full", True),

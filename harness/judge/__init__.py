@@ -15,6 +15,7 @@ from harness.judge.payload import sizes_pass
 from harness.judge.reach import answers_everywhere, answers_without_task, closed_after_remove
 from harness.judge.recovery import detected, rejoined, replaced, rescheduled
 from harness.judge.rollout import completes, fails_well
+from harness.judge.scaling import scales
 from harness.judge.secrecy import kept_while_used, nowhere_else, readable, rotated
 from harness.judge.settle import even_again
 from harness.judge.spread import covered, even, pinned
@@ -54,6 +55,7 @@ __all__ = [
     "replay",
     "rescheduled",
     "rotated",
+    "scales",
     "silent_after_death",
     "sizes_pass",
     "stats",

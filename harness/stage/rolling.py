@@ -11,11 +11,12 @@ import pytest
 
 from harness.clock import Deadline
 from harness.engine.spec import Order, ServiceSpec, Update
-from harness.evidence import Rollout, Traffic
+from harness.evidence import Rollout, Roster, Traffic
 from harness.stage.asking import Asking
 from harness.stage.session import Stage
 from harness.stage.workloads import Workloads
 from harness.swarm.cluster import Swarm
+from harness.swarm.conditions import only
 from harness.swarm.service import ServiceHandle
 
 _OVER = frozenset({"completed", "paused", "rollback_completed", "rollback_paused"})
@@ -96,27 +97,66 @@ def roll_out(stage: Stage, swarm: Swarm, asking: Asking) -> Callable[..., Rolled
 
 
 @pytest.fixture
-def cell(
-    stage: Stage,
-    swarm: Swarm,
-    works: Workloads,
-    entries: tuple[str, ...],
-    roll_out: Callable[..., RolledOut],
-) -> Iterator[Callable[..., RolledOut]]:
-    """``cell(order, checked=True)``: a service of its own is updated in that order, with a health check."""
+def deploy_once(
+    stage: Stage, swarm: Swarm, works: Workloads, entries: tuple[str, ...]
+) -> Iterator[Callable[..., ServiceHandle]]:
+    """``deploy_once(suffix, checked=True)``: a whoami for this test alone."""
     with contextlib.ExitStack() as undo:
 
-        def play(order: Order, *, checked: bool) -> RolledOut:
-            name = f"{order}-{'checked' if checked else 'plain'}"
-            spec = undo.enter_context(works.rolled(name, checked=checked))
+        def deploy(suffix: str, *, checked: bool, replicas: int = 2) -> ServiceHandle:
+            spec = undo.enter_context(works.once(suffix, checked=checked, replicas=replicas))
             service = undo.enter_context(swarm.deploy(spec))
-            with stage.steps(f"deploy whoami to be updated {name}"):
+            with stage.steps(f"deploy whoami {suffix}"):
                 works.bring_up(service)
                 works.settle(service, entries)
-            turned = dataclasses.replace(spec, env={**spec.env, "TURN": "2"}, update=Update(order))
-            return roll_out(service, turned, f"an update {name}")
+            return service
 
-        yield play
+        yield deploy
+
+
+@pytest.fixture
+def cell(
+    deploy_once: Callable[..., ServiceHandle], roll_out: Callable[..., RolledOut]
+) -> Callable[..., RolledOut]:
+    """``cell(order, checked=True)``: a service of its own is updated in that order, with a health check."""
+
+    def play(order: Order, *, checked: bool) -> RolledOut:
+        suffix = f"{order}-{'checked' if checked else 'plain'}"
+        service = deploy_once(suffix, checked=checked)
+        env = {**service.spec.env, "TURN": "2"}
+        turned = dataclasses.replace(service.spec, env=env, update=Update(order))
+        return roll_out(service, turned, f"an update {suffix}")
+
+    return play
+
+
+@dataclasses.dataclass(frozen=True)
+class Scaled:
+    """Steady requests while a service was scaled, and the replicas after each time."""
+
+    traffic: Traffic
+    rosters: tuple[Roster, ...]
+
+
+@pytest.fixture
+def scaled(
+    stage: Stage,
+    deploy_once: Callable[..., ServiceHandle],
+    asking: Asking,
+    allow: Callable[..., None],
+) -> Scaled:
+    """From 1 to 12 to 3 replicas, under steady traffic."""
+    service = deploy_once("scaled", checked=True, replicas=1)
+    rosters = []
+    with asking.steady(service) as traffic:
+        traffic.wait_each(_WARM, within=30)
+        for replicas in (12, 3):
+            with stage.steps(f"scale to {replicas}"):
+                service.scale(replicas)
+                allow(f"{replicas} replicas", only(service, replicas), within=_BOUND)
+                rosters.append(service.roster())
+                traffic.wait_each(_WARM, within=30)
+    return Scaled(traffic.traffic, tuple(rosters))
 
 
 @pytest.fixture(scope="session")

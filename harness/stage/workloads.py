@@ -65,9 +65,14 @@ class Ports:
         return self.first + 6
 
     @property
+    def once(self) -> int:
+        """That of a whoami for one test."""
+        return self.first + 7
+
+    @property
     def all(self) -> tuple[int, ...]:
         """All of them."""
-        return tuple(range(self.first, self.rolled + 1))
+        return tuple(range(self.first, self.once + 1))
 
 
 class Workloads:
@@ -109,14 +114,18 @@ class Workloads:
         """whoami with these two files and a health check; nodes without a task of it must know nothing."""
         return self._checked("sealed", self.ports.sealed, replicas=2, secrets=(secret,), configs=(config,))
 
-    def rolled(
-        self, suffix: str = "rolled", *, checked: bool = True
+    def rolled(self) -> contextlib.AbstractContextManager[ServiceSpec]:
+        """whoami with a health check, to be updated again and again."""
+        return self._checked("rolled", self.ports.rolled, replicas=2)
+
+    def once(
+        self, suffix: str, *, checked: bool, replicas: int = 2
     ) -> contextlib.AbstractContextManager[ServiceSpec]:
-        """whoami to be updated, with a health check or without; one at a time: they have the same port."""
-        port = self.ports.rolled
+        """whoami for one test, with a health check or without; one at a time: they have the same port."""
+        port = self.ports.once
         if checked:
-            return self._checked(suffix, port, replicas=2)
-        return contextlib.nullcontext(self._named(suffix, port, networks=(), replicas=2))
+            return self._checked(suffix, port, replicas=replicas)
+        return contextlib.nullcontext(self._named(suffix, port, networks=(), replicas=replicas))
 
     @contextlib.contextmanager
     def _checked(self, suffix: str, port: int, **changed: Any) -> Iterator[ServiceSpec]:
