@@ -17,6 +17,7 @@ EXCUSABLE = frozenset(
         "load-failures",
         "load-rate-low",
         "load-slow",
+        "lost-in-update",
         "management-port-blocked",
         "node-not-back",
         "node-not-detected",
@@ -26,7 +27,9 @@ EXCUSABLE = frozenset(
         "replacement-too-early",
         "replica-replaced",
         "requests-lost-at-entry",
+        "scale-missed",
         "task-not-replaced",
+        "update-not-over",
     }
 )  # findings that a slow machine alone can bring about
 

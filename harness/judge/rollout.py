@@ -24,7 +24,7 @@ def completes(rollout: Rollout, traffic: Traffic, *, lost_share: float) -> Verdi
     """
     parts: list[Part] = []
     if rollout.state != "completed":
-        parts.append(_ended(rollout, "completed", "update-failed"))
+        parts.append(_ended(rollout, "completed"))
     left = sorted(set(rollout.old) & set(rollout.running))
     if rollout.state == "completed" and left:
         sentence = f"{count(len(left), 'task')} of before still run though the update is completed"
@@ -46,8 +46,7 @@ def fails_well(rollout: Rollout, traffic: Traffic, *, ends: str, lost_share: flo
     """
     parts: list[Part] = []
     if rollout.state != ends:
-        name = "failure-called-success" if rollout.state == "completed" else "update-failed"
-        parts.append(_ended(rollout, ends, name))
+        parts.append(_ended(rollout, ends))
     if len(rollout.running) < len(rollout.old):
         sentence = f"{len(rollout.running)} of {count(len(rollout.old), 'task')} run after it"
         remedy = "docker service ps: what do the others wait for?"
@@ -67,8 +66,10 @@ def _conclude(parts: list[Part], good: str, rollout: Rollout, traffic: Traffic) 
     )
 
 
-def _ended(rollout: Rollout, wanted: str, name: str) -> Part:
+def _ended(rollout: Rollout, wanted: str) -> Part:
     seen = rollout.state or "not spoken of"
+    names = {"completed": "failure-called-success", "updating": "update-not-over", "": "update-not-over"}
+    name = names.get(rollout.state, "update-failed")
     sentence = f"the update is {seen} after {rollout.ended - rollout.began:.0f} s, not {wanted}"
     said = f": {rollout.message}" if rollout.message else ""
     remedy = "docker service ps --no-trunc: why do its tasks end?"

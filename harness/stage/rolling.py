@@ -22,6 +22,7 @@ from harness.swarm.service import ServiceHandle
 _OVER = frozenset({"completed", "paused", "rollback_completed", "rollback_paused"})
 _BOUND = 90.0  # seconds for an update to be over
 _AGAIN = 0.2  # seconds between two looks at its state
+_RATE = 10.0  # requests/s per entry node while one replica answers and the nodes start eleven more
 _WARM = 40  # requests through each entry node before and after
 _CRASH = ("/whoami", "-no-such-option")  # ends at once, with an error
 
@@ -148,7 +149,7 @@ def scaled(
     """From 1 to 12 to 3 replicas, under steady traffic."""
     service = deploy_once("scaled", checked=True, replicas=1)
     rosters = []
-    with asking.steady(service) as traffic:
+    with asking.steady(service, rate=_RATE) as traffic:
         traffic.wait_each(_WARM, within=30)
         for replicas in (12, 3):
             with stage.steps(f"scale to {replicas}"):

@@ -43,13 +43,21 @@ def test_a_good_update_is_told_with_what_it_cost() -> None:
     assert verdict.sentence == "2 tasks replaced, completed: 0 of 200 requests lost in 20 s"
 
 
-@pytest.mark.parametrize("state", ["updating", "paused", "rollback_completed", "rollback_paused"])
-def test_only_completed_is_completed(state: str) -> None:
+@pytest.mark.parametrize(
+    ("state", "name"),
+    [
+        ("updating", "update-not-over"),
+        ("paused", "update-failed"),
+        ("rollback_completed", "update-failed"),
+        ("rollback_paused", "update-failed"),
+    ],
+)
+def test_only_completed_is_completed(state: str, name: str) -> None:
     """Rolled back is no success; nor is what was not over in time; swarm's reason is told."""
     rollout = dataclasses.replace(GOOD, states=((11.0, "updating"), (29.0, state)), message="because")
     verdict = completes(rollout, asked(), lost_share=0.01)
 
-    assert (verdict.state, found(verdict)) == (State.REFUTED, [("update-failed", "")])
+    assert (verdict.state, found(verdict)) == (State.REFUTED, [(name, "")])
     assert "because" in verdict.sentence
 
 
@@ -94,10 +102,11 @@ def test_a_failed_update_ends_as_asked() -> None:
     ("changed", "name"),
     [
         ({"states": ((11.0, "completed"),)}, "failure-called-success"),
-        ({"states": ((11.0, "updating"),)}, "update-failed"),
+        ({"states": ((11.0, "updating"),)}, "update-not-over"),
+        ({"states": ((11.0, "rollback_completed"),)}, "update-failed"),
         ({"running": ("a",)}, "task-lost"),
     ],
-    ids=["called a success", "never over", "a task less"],
+    ids=["called a success", "never over", "otherwise than asked", "a task less"],
 )
 def test_a_failed_update_that_ends_otherwise_is_told(changed: dict[str, object], name: str) -> None:
     """The opposite of what ``--update-failure-action`` asked for, or a task short."""
