@@ -122,6 +122,7 @@ class Service:
         update: state of its last update (``updating``, ``completed``, ``rollback_paused``...), or empty.
         changed: when it was last changed after it was created (engine time, seconds since the epoch); 0.0 if
             never. It tells no two services apart.
+        grace: seconds that its tasks may take to end when they are asked to.
     """
 
     id: str
@@ -134,6 +135,7 @@ class Service:
     endpoint: str = "vip"
     update: str = ""
     changed: float = dataclasses.field(default=0.0, compare=False)
+    grace: float = 10.0
 
 
 @dataclasses.dataclass(frozen=True)

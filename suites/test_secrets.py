@@ -42,3 +42,4 @@ def test_a_secret_is_rotated_under_load(rotation, limits, promise):
         rotation.traffic, rotation.keeping, rotation.roster, lost_share=limits.update_lost_share
     )
     promise("secret.rotates", verdict)
+    promise("secret.rotates", nowhere_else(rotation.keeping, rotation.roster))

@@ -130,7 +130,8 @@ def _command(folder: Path) -> list[str]:
     # what a newer Python says of a library is no verdict on a swarm
     quiet = [f"-Wignore::{kind}" for kind in ("DeprecationWarning", "PendingDeprecationWarning")]
     words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *quiet, str(ROOT / "suites")]
-    return [*words, "--run-dir", str(folder)]
+    # long tracebacks print arguments, and among those of a request may be a secret
+    return [*words, "--tb=short", "--run-dir", str(folder)]
 
 
 def _supervise(command: list[str], folder: Path, request: Request, progress: Progress) -> bool:

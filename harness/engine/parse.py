@@ -13,6 +13,7 @@ from harness.errors import Unmeasurable
 from harness.model import Attachment, Availability, Network, Node, Port, Role, Service, Task
 
 Raw = Mapping[str, Any]
+_GRACE = 10_000_000_000  # nanoseconds that a task may take to end, unless its service says otherwise
 _DIRECT = "dsr"  # the overlay driver's option (libnetwork#2371)
 
 
@@ -119,6 +120,7 @@ def service(raw: Raw) -> Service:
         changed=timestamp(raw.get("UpdatedAt", ""))
         if raw.get("PreviousSpec") or raw.get("UpdateStatus")
         else 0.0,
+        grace=spec["TaskTemplate"].get("ContainerSpec", {}).get("StopGracePeriod", _GRACE) / 1e9,
     )
 
 

@@ -301,7 +301,7 @@ class ConfigSpec:
     """A swarm config: up to 500 kB of data that tasks find as a file."""
 
     name: str
-    data: bytes
+    data: bytes = dataclasses.field(repr=False)
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def labelled(self, labels: Mapping[str, str]) -> Self:

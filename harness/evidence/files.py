@@ -28,8 +28,8 @@ class Place:
 
     Attributes:
         node: hostname; empty for what the manager's API tells.
-        kind: ``disk``, ``memory`` (a mount that only tasks should see), ``environment`` of a process,
-            ``inspect`` or ``logs``.
+        kind: ``disk``, ``memory`` (a mount that only tasks should see), ``environment`` or
+            ``command`` line of a process, ``inspect`` or ``logs``.
         path: a file, or what was asked.
     """
 

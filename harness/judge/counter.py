@@ -9,8 +9,6 @@ from harness.judge.symptoms import Entry, diagnose, entries
 from harness.judge.verdict import Finding, Subject, Verdict, judge, unknown
 from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed, tally, witness
 
-_AT_ONCE = 20  # requests under way at the same time, at most
-
 
 @judge
 def counts_exactly(
@@ -99,17 +97,20 @@ def _entry(entry: Entry, every: tuple[Entry, ...], least: int) -> Part:
 
 
 def _fall(counter: Counter, traffic: Traffic) -> tuple[int, int] | None:
-    """From what to what the count fell; None if it only grew, as told by answers in the order they came.
+    """From what to what the count fell; None if it did not.
 
-    Requests at the same time may be told counts in another order, each by less than are under way at once.
+    It fell where an answer tells less than another that had come before this one was asked for. Two Redises
+    behind one name make it fall again and again: then nothing was lost.
     """
-    told = [one.counter for one in sorted(traffic.samples, key=lambda one: one.ended) if one.counter]
-    highest = 0
-    for seen in (counter.before or 0, *told, counter.after or 0):
-        if seen < highest - _AT_ONCE:
-            return highest, seen
-        highest = max(highest, seen)
-    return None
+    told = [(one.began, one.ended, one.counter) for one in traffic.samples if one.counter is not None]
+    told.append((traffic.began, traffic.began, counter.before or 0))
+    falls, since = [], traffic.began
+    for began, _, seen in sorted(told):
+        highest = max((count for start, ended, count in told if since <= start and ended <= began), default=0)
+        if seen < highest:
+            falls.append((highest, seen))
+            since = began
+    return falls[0] if len(falls) == 1 else None
 
 
 def _differs(counter: Counter, traffic: Traffic, told: str) -> Part:

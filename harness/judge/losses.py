@@ -8,6 +8,11 @@ from harness.evidence import Traffic
 from harness.judge.verdict import Finding, Subject
 from harness.judge.words import Part, bad, blind, count, tally
 
+_REMEDY = (
+    "start-first with a health check lets a new task answer before the old one ends; "
+    "what is lost through one entry node alone is that node's"
+)
+
 
 def told(traffic: Traffic) -> str:
     """How many of how many were lost, in a clause."""
@@ -15,13 +20,14 @@ def told(traffic: Traffic) -> str:
     return f"{lost} of {count(len(traffic.samples), 'request')} lost"
 
 
-def within(traffic: Traffic, share: float, change: str) -> list[Part]:
+def within(traffic: Traffic, share: float, change: str, remedy: str = _REMEDY) -> list[Part]:
     """Nothing if every entry node kept to ``share``; else what is wrong, with each node that did not.
 
     Args:
         traffic: fresh connections at a steady rate while it went on.
         share: of the requests through an entry node, what may be lost.
         change: what went on, in a clause (``it was updated``).
+        remedy: what a person can do, or look at, next.
     """
     parts = []
     for entry in traffic.entries:
@@ -36,12 +42,11 @@ def within(traffic: Traffic, share: float, change: str) -> list[Part]:
                 bad(
                     sentence,
                     Finding(
-                        "lost-in-update",
+                        "lost-in-change",
                         Subject(node=entry, service=traffic.service),
                         f"{sentence} ({kinds}), {share:.1%} allowed",
                         (),
-                        "start-first with a health check lets a new task answer before the old one ends; "
-                        "what is lost through one entry node alone is that node's",
+                        remedy,
                     ),
                 )
             )

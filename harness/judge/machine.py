@@ -17,7 +17,7 @@ EXCUSABLE = frozenset(
         "load-failures",
         "load-rate-low",
         "load-slow",
-        "lost-in-update",
+        "lost-in-change",
         "management-port-blocked",
         "node-not-back",
         "node-not-detected",

@@ -7,6 +7,11 @@ from harness.judge import losses
 from harness.judge.verdict import Finding, Subject, Verdict, judge, unknown
 from harness.judge.words import GOOD, Part, bad, conclude, count, witness
 
+_REMEDY = (
+    "does the image serve on for a moment after SIGTERM, and has the service a health check? "
+    "What is lost through one entry node alone is that node's"
+)
+
 
 @judge
 def scales(traffic: Traffic, rosters: tuple[Roster, ...], *, lost_share: float) -> Verdict:
@@ -23,7 +28,7 @@ def scales(traffic: Traffic, rosters: tuple[Roster, ...], *, lost_share: float) 
     spans = zip(rosters, [*(one.at for one in rosters[1:]), traffic.ended], strict=True)
     for roster, until in spans:
         parts += _replicas(roster, traffic, until)
-    parts += losses.within(traffic, lost_share, "it was scaled")
+    parts += losses.within(traffic, lost_share, "it was scaled", _REMEDY)
     told = ", then ".join(f"{roster.asked}" for roster in rosters)
     return conclude(
         parts or [GOOD],
@@ -46,7 +51,7 @@ def _replicas(roster: Roster, traffic: Traffic, until: float) -> list[Part]:
         remedy = "docker service ps --no-trunc: what do the others wait for?"
         finding = Finding("scale-missed", Subject(service=roster.service), sentence, (), remedy)
         return [bad(sentence, finding)]
-    answered = {one.replica for one in traffic.samples if one.ok and one.began <= until}
+    answered = {one.replica for one in traffic.samples if one.ok and roster.at <= one.began <= until}
     parts = []
     for replica in roster.replicas:
         if replica.task not in answered:

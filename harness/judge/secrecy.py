@@ -62,6 +62,11 @@ def nowhere_else(keeping: Keeping, roster: Roster) -> Verdict:
     nodes = {replica.node for replica in roster.replicas}
     parts = [_leaked(keeping, place) for place in keeping.places if not _rightful(place, nodes)]
     parts += [blind(f"{node} was not searched: {why}") for node, why in keeping.missing]
+    seen = {place.node for place in keeping.places if place.kind == "memory"}
+    parts += [
+        blind(f"the search of {node} did not even find what its own task has")
+        for node in sorted(nodes & set(keeping.searched) - seen)
+    ]
     if not keeping.searched:
         parts.append(blind("no node was searched"))
     return conclude(

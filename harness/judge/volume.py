@@ -67,21 +67,20 @@ def _counts(traffic: Traffic, began: float, ended: float) -> list[int]:
 
 def _anew(service: str, home: str, away: str, told: dict[str, list[int]], sent: int) -> list[Part]:
     last, first = max(told["before"]), min(told["away"])
-    if first > last:
-        sentence = f"on {away} {service} found what it wrote on {home}: {first} after {last}"
-        finding = Finding(
-            "volume-not-local",
-            Subject(node=away, service=service),
-            sentence,
-            (),
-            "which driver has the volume (docker volume inspect)? A local one would be empty on another node",
-        )
-        return [bad(sentence, finding)]
-    if last <= sent:
-        return [blind(f"a count of {last} before is not told from {count(sent, 'request')} since")]
-    if first > sent:
-        return [blind(f"on {away} {service} found a count of {first}, which is nobody's of this run")]
-    return []
+    if first <= last:
+        strange = blind(f"on {away} {service} found a count of {first}, which is nobody's of this run")
+        return [strange] if first > sent else []
+    if first <= sent:
+        return [blind(f"{first} on {away} after {last} may be {count(sent, 'request')} on a new volume")]
+    sentence = f"on {away} {service} found what it wrote on {home}: {first} after {last}"
+    finding = Finding(
+        "volume-not-local",
+        Subject(node=away, service=service),
+        sentence,
+        (),
+        "which driver has the volume (docker volume inspect)? A local one would be empty on another node",
+    )
+    return [bad(sentence, finding)]
 
 
 def _again(service: str, home: str, told: dict[str, list[int]]) -> list[Part]:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import lab
+from harness import checks, lab
 from harness.config import Settings, Tls
 from harness.doctor.ground import Ground
 from harness.doctor.preflight import swarm_can_work
@@ -138,7 +138,7 @@ def _asked(swarm: Swarm, settings: Settings, nodes: Sequence[Node], *, in_lab: b
                 (node, address, state)
                 for (node, address), state in zip(addresses.items(), reach, strict=True)
             ),
-            ports=Ports(settings.published_port).all,
+            ports=Ports(settings.published_port).of(check.id for check in checks.of_profile("release")),
             pools=info.pools,
             job_image=images.job,
         )

@@ -21,6 +21,7 @@ from harness.swarm.service import ServiceHandle
 
 _OVER = frozenset({"completed", "paused", "rollback_completed", "rollback_paused"})
 _BOUND = 90.0  # seconds for an update to be over
+_SCALED = 90.0  # seconds for a service to be scaled
 _AGAIN = 0.2  # seconds between two looks at its state
 _RATE = 10.0  # requests/s per entry node while one replica answers and the nodes start eleven more
 _WARM = 40  # requests through each entry node before and after
@@ -75,13 +76,13 @@ class _News:
 
 @pytest.fixture(scope="session")
 def roll_out(stage: Stage, swarm: Swarm, asking: Asking) -> Callable[..., RolledOut]:
-    """``roll_out(service, spec)``: update under steady traffic until it is over, or the time is up."""
+    """``roll_out(service, spec, step)``: update under steady traffic until it is over, or the time is up."""
 
-    def roll(service: ServiceHandle, spec: ServiceSpec, what: str) -> RolledOut:
+    def roll(service: ServiceHandle, spec: ServiceSpec, step: str) -> RolledOut:
         clock = stage.journal.clock
         old = tuple(task.id for task in service.tasks() if task.running)
         news = _News(swarm, service)
-        with stage.steps(what), asking.steady(service) as traffic:
+        with stage.steps(step), asking.steady(service) as traffic:
             traffic.wait_each(_WARM, within=30)
             began, deadline = clock.now(), Deadline.after(_BOUND, clock)
             service.update(spec)
@@ -154,7 +155,7 @@ def scaled(
         for replicas in (12, 3):
             with stage.steps(f"scale to {replicas}"):
                 service.scale(replicas)
-                allow(f"{replicas} replicas", only(service, replicas), within=_BOUND)
+                allow(f"{replicas} replicas", only(service, replicas), within=_SCALED)
                 rosters.append(service.roster())
                 traffic.wait_each(_WARM, within=30)
     return Scaled(traffic.traffic, tuple(rosters))

@@ -14,31 +14,39 @@ from harness.evidence import HeldFile, Place
 from harness.lab.protocol import Lab
 from harness.model import Task
 
-_BOUND = 60.0  # seconds for a node to be searched
+_BOUND = 20.0  # seconds for a node to be searched
 _LOGS = 5.0  # seconds to wait for what tasks wrote
+_WORDS = 4  # of what is told of a file
 _DONE = "searched"  # the last line of a search that came to its end
-# of each container ($2...): what it finds at $1, its mode, and what that lies on
+# of each container ($2...): what it finds at $1, its mode, and what that lies on. A process may be a health
+# check's, and end while it is looked at: the next one is taken then.
 _HELD = """
 path=$1; shift
 for container in "$@"; do
-    pid=$(head -n 1 "/sys/fs/cgroup/docker/$container/cgroup.procs") || continue
-    file=/proc/$pid/root$path
-    test -e "$file" || { echo "$container - - -"; continue; }
-    echo "$container $(sha256sum < "$file" | cut -c 1-64) $(stat -Lc %a "$file") $(stat -Lfc %T "$file")"
+    for pid in $(cat "/sys/fs/cgroup/docker/$container/cgroup.procs"); do
+        file=/proc/$pid/root$path
+        if test -e "$file"; then
+            digest=$(sha256sum < "$file" | cut -c 1-64)
+            echo "$container $digest $(stat -Lc %a "$file") $(stat -Lfc %T "$file")"
+            break
+        fi
+        kill -0 "$pid" && echo "$container - - -" && break
+    done
 done
 """
-# files that hold what comes on standard input: on disks, in mounts that only tasks see, in environments
+# Files that hold what comes on standard input, a pattern a line: on disks and in memory, as far as they were
+# written since the node booted; in mounts that only tasks see; in environments and command lines. What is
+# searched for has no name on the node: whatever ends the search leaves nothing of it.
 _SEARCH = r"""
 umask 077
-pattern=$(mktemp -p /run)
-trap 'rm -f "$pattern"' EXIT
-cat > "$pattern"
-docker=/var/lib/docker
-layers=$(sed -n 's/.*,upperdir=\([^,]*\).*/\1/p' /proc/mounts)
-find $docker/containers $docker/swarm $docker/volumes $docker/network /var/log /var/tmp /etc /root $layers \
-    -xdev -type f -print0 2>/dev/null | xargs -0 grep -lF -f "$pattern" 2>/dev/null | sed 's/^/disk /'
-grep -rlF -f "$pattern" $docker/containers/*/mounts 2>/dev/null | sed 's/^/memory /'
-grep -lF -f "$pattern" /proc/[0-9]*/environ 2>/dev/null | sed 's/^/environment /'
+pattern=$(mktemp -p /run) && exec 3<> "$pattern" && rm "$pattern" || exit 1
+cat > /proc/self/fd/3
+test -s /proc/self/fd/3 || exit 1
+hits() { xargs -0 -r grep -lF -f /proc/self/fd/3 2>/dev/null | sed "s/^/$1 /"; }
+find / /tmp /run /dev/shm -xdev -type f -newer /run/lab/node.env -print0 2>/dev/null | hits disk
+find /var/lib/docker/containers/*/mounts -type f -print0 2>/dev/null | hits memory
+find /proc -maxdepth 2 -name environ -print0 2>/dev/null | hits environment
+find /proc -maxdepth 2 -name cmdline -print0 2>/dev/null | hits command
 echo searched
 """
 
@@ -80,9 +88,10 @@ def _look(lab: Lab, node: str, tasks: Sequence[Task], path: str, value: str, fou
     try:
         if here:
             seen = lab.exec(node, ["sh", "-c", _HELD, "held", path, *here], bound=_BOUND)
-            found.held += [_held(line, node, here) for line in seen.out.splitlines()]
+            words = (line.split() for line in seen.out.splitlines())
+            found.held += [_held(one, node, here) for one in words if len(one) == _WORDS]
         if value:
-            hits = lab.exec(node, ["sh", "-c", _SEARCH], bound=_BOUND, stdin=value)
+            hits = lab.exec(node, ["sh", "-c", _SEARCH], bound=_BOUND, stdin=f"{value}\n{_coded(value)}\n")
             lines = hits.out.splitlines()
             if lines[-1:] != [_DONE]:
                 found.missing[node] = f"the search broke off: {hits.err.strip()}"
@@ -94,9 +103,14 @@ def _look(lab: Lab, node: str, tasks: Sequence[Task], path: str, value: str, fou
         found.searched.append(node)
 
 
-def _held(line: str, node: str, here: dict[str, Task]) -> HeldFile:
-    container, digest, mode, filesystem = line.split()
+def _held(words: Sequence[str], node: str, here: dict[str, Task]) -> HeldFile:
+    container, digest, mode, filesystem = words
     return HeldFile(node, here[container].id, "" if digest == "-" else digest, mode, filesystem)
+
+
+def _coded(value: str) -> str:
+    """The value as engines carry it; without the padding, which may be cut off."""
+    return base64.b64encode(value.encode()).decode().rstrip("=")
 
 
 def manager(engine: Engine, service: str, secret: str, tasks: Sequence[Task], value: str) -> list[Place]:
@@ -109,7 +123,6 @@ def manager(engine: Engine, service: str, secret: str, tasks: Sequence[Task], va
         tasks: the service's.
         value: what should not be told.
     """
-    coded = base64.b64encode(value.encode()).decode().rstrip("=")
     inspected = {
         "docker service inspect": engine.inspect("service", service),
         "docker secret inspect": engine.inspect("secret", secret),
@@ -118,4 +131,6 @@ def manager(engine: Engine, service: str, secret: str, tasks: Sequence[Task], va
     told = {what: ("inspect", json.dumps(document)) for what, document in inspected.items()}
     lines = engine.service_logs(service, bound=_LOGS)
     told["docker service logs"] = ("logs", "\n".join(line.text for line in lines))
-    return [Place("", kind, what) for what, (kind, text) in told.items() if value in text or coded in text]
+    return [
+        Place("", kind, what) for what, (kind, text) in told.items() if value in text or _coded(value) in text
+    ]

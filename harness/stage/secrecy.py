@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import secrets
@@ -32,11 +33,13 @@ class Sealed:
 
     Attributes:
         names: by kind, ``secret`` and ``config``; ``values``: known to this run alone, and never journaled.
+        later: undone after the service is: for what it comes to use.
     """
 
     service: ServiceHandle
     names: dict[str, str]
     values: dict[str, str] = dataclasses.field(repr=False)
+    later: contextlib.ExitStack
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,13 +60,14 @@ def sealed(stage: Stage, swarm: Swarm, works: Workloads, entries: tuple[str, ...
     with (
         swarm.secret(names["secret"], values["secret"].encode()),
         swarm.config(names["config"], values["config"].encode()),
+        contextlib.ExitStack() as later,
         works.sealed(*files) as spec,
         swarm.deploy(spec) as service,
     ):
         with stage.steps("deploy whoami with a secret and a config"):
             works.bring_up(service)
             works.settle(service, entries)
-        yield Sealed(service, names, values)
+        yield Sealed(service, names, values, later)
 
 
 @pytest.fixture(scope="session")
@@ -126,16 +130,16 @@ def rotation(
     asking: Asking,
     allow: Callable[..., None],
     look_into: Callable[..., Keeping],
-) -> Iterator[Rotation]:
+) -> Rotation:
     """Another secret in the place of the first, under steady traffic; the first is free then."""
     service, name, value = sealed.service, f"{sealed.names['secret']}-2", secrets.token_hex(24)
     old = {task.id for task in service.tasks() if not task.ended}
-    with swarm.secret(name, value.encode()):
-        with stage.steps("rotate the secret"), asking.steady(service) as traffic:
-            traffic.wait_each(_WARM, within=30)
-            service.update(dataclasses.replace(service.spec, secrets=(ConfigFile(name, "key"),)))
-            allow("the rotation", renewed(service, service.spec.replicas, old), within=_ROLL_OUT)
-            roster = service.roster()
-            traffic.wait_each(_WARM, within=30)
-        new = Sealed(service, {"secret": name}, {"secret": value})
-        yield Rotation(traffic.traffic, look_into(new, "secret", remove=False), roster)
+    sealed.later.enter_context(swarm.secret(name, value.encode()))
+    with stage.steps("rotate the secret"), asking.steady(service) as traffic:
+        traffic.wait_each(_WARM, within=30)
+        service.update(dataclasses.replace(service.spec, secrets=(ConfigFile(name, "key"),)))
+        allow("the rotation", renewed(service, service.spec.replicas, old), within=_ROLL_OUT)
+        roster = service.roster()
+        traffic.wait_each(_WARM, within=30)
+    new = dataclasses.replace(sealed, names={"secret": name}, values={"secret": value})
+    return Rotation(traffic.traffic, look_into(new, "secret", remove=False), roster)

@@ -20,15 +20,14 @@ from harness.swarm.service import ServiceHandle
 from harness.workloads import flask_redis
 
 _MOVE = 60.0  # seconds for a task to end on one node and run on another
-_REMOVAL = 60.0  # seconds for a node to remove a volume
+_REMOVAL = 20.0  # seconds for a node to remove a volume
 _RM = """
-for _ in $(seq 20); do
-    docker volume inspect "$1" >/dev/null 2>&1 || exit 0
-    said=$(docker volume rm "$1" 2>&1) && exit 0
+until=$(($(date +%s) + 15))
+while said=$(docker volume rm "$1" 2>&1); test $? != 0; do
+    case $said in *"no such volume"*) exit 0 ;; esac
+    test "$(date +%s)" -lt "$until" || { echo "$said" >&2; exit 1; }
     sleep 0.5
 done
-echo "$said" >&2
-exit 1
 """
 
 

@@ -118,7 +118,7 @@ def entries(cluster: Cluster) -> tuple[str, ...]:
 def works(stage: Stage, swarm: Swarm, entries: tuple[str, ...]) -> Iterator[Workloads]:
     """What can be deployed; its ports are free and its nodes can be reached."""
     ports = workloads.Ports(stage.settings.published_port)
-    opening.require_free({entry: swarm.address(entry) for entry in entries}, ports.all)
+    opening.require_free({entry: swarm.address(entry) for entry in entries}, ports.of(stage.selected))
     with swarm.network(f"h-{stage.run}-net") as network:
         yield Workloads(stage, swarm, network)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from harness.clock import Deadline
@@ -69,10 +69,25 @@ class Ports:
         """That of a whoami for one test."""
         return self.first + 7
 
-    @property
-    def all(self) -> tuple[int, ...]:
-        """All of them."""
-        return tuple(range(self.first, self.once + 1))
+    def of(self, checks: Iterable[str]) -> tuple[int, ...]:
+        """Those that these checks (ids) need, in order."""
+        wanted = {self.whoami}
+        for check in checks:
+            for start, port in (
+                ("reach.node-without-task", self.lonely),
+                ("reach.closed-after-remove", self.lonely),
+                ("redis.", self.flask),
+                ("task-kill.", self.healthy),
+                ("volume.", self.kept),
+                ("secret.", self.sealed),
+                ("config.", self.sealed),
+                ("update.", self.rolled),
+                ("update.costs", self.once),
+                ("scale.", self.once),
+            ):
+                if check.startswith(start):
+                    wanted.add(port)
+        return tuple(sorted(wanted))
 
 
 class Workloads:

@@ -81,7 +81,7 @@ def test_requests_are_counted_through_each_entry_node(lost: int, state: State) -
     verdict = completes(GOOD, asked(worker1=lost), lost_share=0.01)
 
     assert verdict.state is state
-    assert found(verdict) == [("lost-in-update", W1)] * (state is State.REFUTED)
+    assert found(verdict) == [("lost-in-change", W1)] * (state is State.REFUTED)
 
 
 def test_without_requests_nothing_is_known_of_its_cost() -> None:

@@ -64,11 +64,20 @@ def test_a_replica_that_answers_nobody_is_placed() -> None:
     assert found(scales(asked(size=3), ROSTERS, lost_share=0.01)) == [("replica-silent", W1)]
 
 
+def test_a_replica_that_falls_silent_is_seen_at_its_size() -> None:
+    """What it answered before the service was scaled again does not count."""
+    kept = asked(size=4)
+    mute = tuple(one for one in kept.samples if one.began < ROSTERS[1].at or one.replica != "task-2")
+    verdict = scales(dataclasses.replace(kept, samples=mute), ROSTERS, lost_share=0.01)
+
+    assert [(one.name, one.subject.replica) for one in verdict.findings] == [("replica-silent", "task-2")]
+
+
 def test_what_is_lost_is_told_through_each_node() -> None:
     """Over its budget."""
     assert found(scales(asked(lost=4), ROSTERS, lost_share=0.01)) == [
-        ("lost-in-update", M),
-        ("lost-in-update", W1),
+        ("lost-in-change", M),
+        ("lost-in-change", W1),
     ]
 
 

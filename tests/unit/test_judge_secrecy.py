@@ -22,7 +22,7 @@ SECRET = Keeping(
     0.0,
     "abc",
     HELD,
-    places=(Place(W1, "memory", "/var/lib/docker/containers/1/mounts/secrets/x"),),
+    places=tuple(Place(node, "memory", "/var/lib/docker/containers/1/mounts/secrets/x") for node in (W1, W2)),
     searched=("swarm-manager", W1, W2),
     removal="secret 'key' is in use",
 )
@@ -95,6 +95,14 @@ def test_any_other_place_is_a_leak(place: Place) -> None:
 
     assert (verdict.state, found(verdict)) == (State.REFUTED, [("secret-leaked", place.node)])
     assert place.path in verdict.sentence
+
+
+def test_a_search_that_finds_nothing_at_all_is_unknown() -> None:
+    """Where a task runs its own file must turn up; a search that misses it shows nothing."""
+    verdict = nowhere_else(dataclasses.replace(SECRET, places=SECRET.places[:1]), ROSTER)
+
+    assert verdict.state is State.UNKNOWN
+    assert W2 in verdict.sentence
 
 
 def test_a_node_that_was_not_searched_is_unknown() -> None:

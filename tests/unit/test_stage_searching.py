@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
+
+import pytest
 
 from harness import shell
 from harness.engine.protocol import LogLine
@@ -80,7 +83,7 @@ def test_the_value_is_no_argument_of_any_command() -> None:
     look(nodes)
 
     assert not any("top-secret" in word for argv in nodes.asked for word in argv)
-    assert nodes.told.count("top-secret") == 3
+    assert nodes.told.count("top-secret\ndG9wLXNlY3JldA\n") == 3
 
 
 def test_without_a_value_nothing_is_searched() -> None:
@@ -118,20 +121,27 @@ def test_the_manager_is_searched_in_its_answers_and_logs(tmp_path: Path) -> None
     assert Place("", "inspect", "docker secret inspect") not in places
 
 
-def test_the_script_finds_a_file_by_its_content(tmp_path: Path) -> None:
-    """The very commands of a node, on files of this machine."""
+@pytest.mark.parametrize(("value", "hit"), [("top-secret", "a log"), ("other", "b"), ("nobody's", "")])
+def test_the_script_finds_a_file_by_its_content(tmp_path: Path, value: str, hit: str) -> None:
+    """The very commands of a node, on files of this machine; what is older than the boot is not looked at."""
+    boot = tmp_path / "boot"
+    boot.write_text("")
+    os.utime(boot, (1.0, 1.0))
     (tmp_path / "a log").write_text("before top-secret after")
-    (tmp_path / "other").write_text("nothing")
-    (tmp_path / "tmp").mkdir()
+    (tmp_path / "b").write_text("b3RoZXI")  # in base64
+    (tmp_path / "old").write_text(value)
+    os.utime(tmp_path / "old", (0.5, 0.5))
     script = searching._SEARCH
     for there, here in (
-        ("/var/log", str(tmp_path)),
         ("mktemp -p /run", "mktemp -p /dev/shm"),
-        ("/proc/[0-9]*", "/proc/self"),
-        ("/etc /root", ""),
+        ("/ /tmp /run /dev/shm", str(tmp_path)),
+        ("/run/lab/node.env", str(boot)),
+        ("/proc -maxdepth 2", "/proc/self -maxdepth 1"),
     ):
+        assert there in script
         script = script.replace(there, here)
     words = ["sh", "-c", script]
-    done = subprocess.run(words, input="top-secret", capture_output=True, text=True, check=True)
+    told = f"{value}\n{searching._coded(value)}\n"
+    done = subprocess.run(words, input=told, capture_output=True, text=True, check=True)
 
-    assert done.stdout.splitlines() == [f"disk {tmp_path}/a log", "searched"]
+    assert done.stdout.splitlines() == ([f"disk {tmp_path}/{hit}"] if hit else []) + ["searched"]

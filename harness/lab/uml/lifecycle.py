@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from harness.errors import HarnessError, RequestError, Unmeasurable
@@ -18,6 +19,11 @@ from harness.progress import Progress, Silent, step
 
 FORM_BOUND: Final = (
     120.0  # seconds for all engines to answer and be one swarm; nine nodes on two cores took 31
+)
+_CLAUSE: Final = 240  # characters of an engine's complaint that are told
+_LAST_TROUBLE: Final = (
+    "grep -E 'level=(warning|error|fatal)' /var/log/dockerd.log | tail -n 1"
+    """ | sed 's/^time="[^T]*T\\([^.]*\\)[^"]*" level=[a-z]* msg=/\\1 /'"""
 )
 _TURN_BOUND: Final = 300.0  # seconds for another ``up`` of this lab to end, its first set-up included
 _FEW: Final = 4  # nodes up to which each may have the larger memory
@@ -127,13 +133,6 @@ def _put_in_order(lab: UmlLab, managers: int, workers: int, progress: Progress) 
     return lab
 
 
-_CLAUSE = 240  # characters of an engine's complaint that are told
-_LAST_TROUBLE = (
-    "grep -E 'level=(warning|error|fatal)' /var/log/dockerd.log | tail -n 1"
-    """ | sed 's/^time="[^T]*T\\([^.]*\\)[^"]*" level=[a-z]* msg=/\\1 /'"""
-)
-
-
 def _form(lab: UmlLab, progress: Progress) -> None:
     """Wait for every engine and make them one swarm; a kernel that dies meanwhile ends the wait.
 
@@ -170,12 +169,16 @@ def _form(lab: UmlLab, progress: Progress) -> None:
 
 def _complaints(lab: UmlLab) -> str:
     """The last warning or error of every engine, in a clause each: why a swarm did not form."""
-    told = ""
-    for node in lab.nodes:
-        with contextlib.suppress(HarnessError):
-            said = lab.exec(node.hostname, ["sh", "-c", _LAST_TROUBLE], bound=5.0).out.strip()
-            told += f"; {node.hostname}'s engine last: {said[:_CLAUSE]}" if said else ""
-    return told
+
+    def last(name: str) -> str:
+        try:
+            said = lab.exec(name, ["sh", "-c", _LAST_TROUBLE], bound=5.0).out.strip()
+        except HarnessError:
+            return ""
+        return f"; {name}'s engine last: {said[:_CLAUSE]}" if said else ""
+
+    with ThreadPoolExecutor(len(lab.nodes)) as threads:
+        return "".join(threads.map(last, [node.hostname for node in lab.nodes]))
 
 
 @contextlib.contextmanager
