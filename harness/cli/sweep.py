@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import typer
@@ -13,9 +14,13 @@ from harness import config, lab
 from harness.cli.options import Config, Json, TargetOption
 from harness.clock import Deadline
 from harness.engine.protocol import Engine
+from harness.engine.spec import RUN_LABEL
 from harness.lab import enter
+from harness.lab.protocol import Lab
 from harness.swarm import lock, sweep
 
+_VOLUMES = 30.0  # seconds for a node to remove its volumes
+_REMOVE_VOLUMES = f"docker volume ls -q --filter label={RUN_LABEL} | xargs -r docker volume rm"
 _GOODBYE = 60.0  # seconds that a run whose gate was killed may take to remove its services
 
 
@@ -24,7 +29,7 @@ def sweep_command(
     config_file: Config = Path("harness.toml"),
     as_json: Json = False,
 ) -> int:
-    """Remove whatever earlier runs left: services, configs, secrets and networks with our label."""
+    """Remove whatever earlier runs left: services, configs, secrets, networks; on a lab also volumes."""
     settings = config.load(config_file, required=config_file != Path("harness.toml"))
     target = target or settings.target
     if target == "lab":
@@ -34,6 +39,8 @@ def sweep_command(
     with opening.engine(target, settings) as engine:
         _await_orphans(engine)
         removed = sweep(engine)
+        if target == "lab":
+            removed += _volumes(lab.require())
     if as_json:
         typer.echo(json.dumps({"removed": removed}))
     elif removed:
@@ -41,6 +48,19 @@ def sweep_command(
     else:
         typer.echo("nothing was left")
     return 0
+
+
+def _volumes(running: Lab) -> list[str]:
+    """Remove local volumes with our label from a lab's nodes: no manager knows of them."""
+
+    def remove(name: str) -> list[str]:
+        done = running.exec(name, ["sh", "-c", _REMOVE_VOLUMES], bound=_VOLUMES)
+        return [f"volume {volume} on {name}" for volume in done.out.split()]
+
+    with ThreadPoolExecutor(len(running.nodes)) as threads:
+        return [
+            one for found in threads.map(remove, (node.hostname for node in running.nodes)) for one in found
+        ]
 
 
 def _await_orphans(engine: Engine) -> None:
