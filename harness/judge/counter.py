@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from harness.evidence import Counter, Fault, Roster, Traffic
@@ -103,10 +104,10 @@ def _fall(counter: Counter, traffic: Traffic) -> tuple[int, int] | None:
     behind one name make it fall again and again: then nothing was lost.
     """
     told = [(one.began, one.ended, one.counter) for one in traffic.samples if one.counter is not None]
-    told.append((traffic.began, traffic.began, counter.before or 0))
+    told.append((traffic.began, -math.inf, counter.before or 0))  # read before all of them
     falls, since = [], traffic.began
     for began, _, seen in sorted(told):
-        highest = max((count for start, ended, count in told if since <= start and ended <= began), default=0)
+        highest = max((count for start, ended, count in told if since <= start and ended < began), default=0)
         if seen < highest:
             falls.append((highest, seen))
             since = began

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.evidence import Counter, Roster, Traffic
 from harness.judge.counter import counts_through_kill
@@ -137,5 +140,34 @@ def test_an_answer_that_comes_late_is_no_fall() -> None:
     late = dataclasses.replace(kept.samples[5], ended=END)
     slow = dataclasses.replace(kept, samples=(*kept.samples[:5], late, *kept.samples[6:]))
     verdict = counts_through_kill(Counter("counter-1", "flask", 50, 1191), slow, readings=1)
+
+    assert [one.name for one in verdict.findings] == ["counter-differs"]
+
+
+@given(
+    began=st.lists(st.floats(0, 50), min_size=1, max_size=30),
+    data=st.data(),
+)
+def test_a_redis_that_only_counts_never_falls(began: list[float], data: st.DataObject) -> None:
+    """However requests overtake each other: INCR comes first, GET tells what others have counted since."""
+    times = [
+        tuple(sorted(data.draw(st.tuples(st.floats(0, 9), st.floats(0, 9), st.floats(0, 9))))) for _ in began
+    ]
+    counted_at = sorted(start + first for start, (first, _, _) in zip(began, times, strict=True))
+    samples = tuple(
+        Sample(
+            seq,
+            "entry",
+            Path.INGRESS,
+            start,
+            start,
+            start + last,
+            Outcome.OK,
+            counter=50 + bisect.bisect_right(counted_at, start + then),
+        )
+        for seq, (start, (_, then, last)) in enumerate(zip(began, times, strict=True))
+    )
+    traffic = Traffic("traffic-1", "flask", Path.INGRESS, ("entry",), 0.0, 60.0, samples)
+    verdict = counts_through_kill(Counter("counter-1", "flask", 50, 1000), traffic, readings=1)
 
     assert [one.name for one in verdict.findings] == ["counter-differs"]

@@ -1,0 +1,33 @@
+"""A run takes the ports of the checks that it verifies, and no others."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness import checks
+from harness.stage.workloads import Ports
+
+
+@pytest.mark.parametrize(
+    ("selected", "ports"),
+    [
+        (["spread.even"], (8080,)),
+        (["reach.closed-after-remove"], (8080, 8081)),
+        (["redis.counter", "task-kill.outage"], (8080, 8082, 8083)),
+        (["volume.kept"], (8080, 8084)),
+        (["secret.rotates", "config.in-use"], (8080, 8085)),
+        (["update.pauses"], (8080, 8086)),
+        (["scale.costs"], (8080, 8087)),
+        (["update.costs"], (8080, 8086, 8087)),
+    ],
+)
+def test_ports_follow_the_checks(selected: list[str], ports: tuple[int, ...]) -> None:
+    """From the first one, in order."""
+    assert Ports(8080).of(selected) == ports
+
+
+def test_every_profile_takes_what_its_checks_need() -> None:
+    """Eight at most, as the configuration's page says."""
+    counts = [len(Ports(8080).of(one.id for one in checks.of_profile(name))) for name in checks.PROFILES]
+
+    assert counts == [2, 4, 8]
