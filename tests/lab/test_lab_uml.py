@@ -233,8 +233,13 @@ def test_a_shell_on_a_node_has_our_terminal(running: UmlLab) -> None:
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (33, 101))
     words = [sys.executable, "-m", "harness", "lab", "shell", WORKER]
-    work = b"sh -c 'stty size; sleep 60'\n"
-    typed = ((b"# ", work), (b"33 101", b"\x03"), (b"# ", b"exit 3\n"), (b"logout", b""))
+    typed = (
+        (b"# ", b"stty size; cat\n"),
+        (b"33 101", b"here\n"),
+        (b"here\r\nhere", b"\x03"),  # the terminal's echo, and cat's: it runs
+        (b"# ", b"exit 3\n"),
+        (b"logout", b""),
+    )
     shell = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     try:
