@@ -75,6 +75,27 @@ CHECKS: tuple[Check, ...] = (
     Check("secret.rotates", "a secret is rotated under load, and every task has the new one", "full", True),
     Check("swarm.preflight", "nothing stops the swarm from working, nor a run on it", "doctor"),
 )
+# what the first word of an id stands for, as reports head it
+CHAPTERS = {
+    "cluster": "The cluster",
+    "reach": "Published ports: every node answers",
+    "spread": "How requests are spread",
+    "vip": "VIP and names",
+    "dns": "VIP and names",
+    "mesh": "The kernels' tables",
+    "overlay": "Overlay networks",
+    "keepalive": "How requests are spread",
+    "redis": "flask and Redis",
+    "task-kill": "A task is killed",
+    "node-loss": "A node loses its power",
+    "load": "Throughput",
+    "scale": "Scaling and updates",
+    "update": "Scaling and updates",
+    "volume": "Local volumes",
+    "secret": "Secrets and configs",
+    "config": "Secrets and configs",
+    "swarm": "Preflight",
+}
 PROFILES: tuple[str, ...] = ("smoke", "release", "full")
 _BY_ID = {check.id: check for check in CHECKS}
 
@@ -89,6 +110,12 @@ def of_profile(name: str) -> tuple[Check, ...]:
         raise RequestError(f"unknown profile {name!r}", remedy=f"choose one of {', '.join(PROFILES)}")
     included = PROFILES[: PROFILES.index(name) + 1]
     return tuple(check for check in CHECKS if check.profile in included)
+
+
+def chapter_of(ident: str) -> str:
+    """The chapter that a check belongs to; of an id that is not known here, its first word."""
+    word = ident.partition(".")[0]
+    return CHAPTERS.get(word, word)
 
 
 def select(profile: str, *, only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Check, ...]:

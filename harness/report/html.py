@@ -12,6 +12,7 @@ from typing import Any
 import jinja2
 import markupsafe
 
+from harness import checks
 from harness.config import Limits
 from harness.evidence import Load
 from harness.journal import Claim, Saved
@@ -58,6 +59,7 @@ def page(saved: Saved, found: Document) -> str:
             environment=environment,
             matrices=matrices(saved),
             kept=kept(saved),
+            chapters=_chapters(found),
             grids=pairs.grids(saved),
             stories=[(one, _judged(one.claims, saved, found)) for one in stories],
             figures=figures,
@@ -69,6 +71,14 @@ def page(saved: Saved, found: Document) -> str:
             plotly=_plotly() if figures else "",
         )
     )
+
+
+def _chapters(found: Document) -> dict[str, list[Checked]]:
+    """Every check under its chapter, both in the order of the run."""
+    chapters: dict[str, list[Checked]] = {}
+    for one in found.checks:
+        chapters.setdefault(checks.chapter_of(one.id), []).append(one)
+    return chapters
 
 
 def _judged(claims: Sequence[Claim], saved: Saved, found: Document) -> list[Checked]:

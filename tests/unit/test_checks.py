@@ -56,3 +56,10 @@ def test_a_wrong_request_is_refused_with_its_reason(
     """A person who mistypes learns what and where the right words stand."""
     with pytest.raises(RequestError, match=says):
         checks.select(profile, only=only, skip=skip)
+
+
+def test_every_check_belongs_to_a_chapter() -> None:
+    """Reports head them; an id of a later version has at least its first word."""
+    assert {one.id for one in checks.CHECKS if one.id.partition(".")[0] not in checks.CHAPTERS} == set()
+    assert checks.chapter_of("volume.kept") == "Local volumes"
+    assert checks.chapter_of("teleport.works") == "teleport"
