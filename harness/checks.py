@@ -38,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     Check("overlay.sizes", "payloads of every size pass wherever small ones do", "release"),
     Check("reach.vantages", "a published port answers alike from every vantage point", "release"),
     Check("overlay.after-quiet", "after a silence the first packet of every pair arrives", "full"),
+    Check("overlay.way-out", "a task reaches a host outside, with its node's address", "full"),
     Check("dns.fresh", "tasks.<name> follows within its bound when a service is scaled", "release"),
     Check("keepalive.pins", "a kept-alive connection stays with one replica (by design)", "release"),
     Check("redis.counter", "every request to flask-redis is counted exactly once", "release"),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.judge.leaving import leaves_by_its_node
 from harness.judge.overlay import first_packets, mesh_open
 from harness.judge.payload import sizes_pass
 
@@ -22,3 +23,9 @@ def test_payloads_of_every_size_pass(pair_look, promise):
 def test_after_a_silence_the_first_packet_of_every_pair_arrives(after_silence, promise):
     """moby/moby#52661: an entry that only traffic keeps alive; the path dies when all is quiet."""
     promise("overlay.after-quiet", first_packets(after_silence))
+
+
+@pytest.mark.check("overlay.way-out")
+def test_a_task_reaches_a_host_outside_by_its_node(way_out, promise):
+    """docker_gwbridge and NAT: the host sees the node, never the task."""
+    promise("overlay.way-out", leaves_by_its_node(way_out))

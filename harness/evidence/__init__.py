@@ -33,6 +33,7 @@ from harness.evidence.pairs import (
     Vantage,
     Vantages,
     Way,
+    WayOut,
 )
 from harness.evidence.preflight import EngineLook, Preflight
 
@@ -57,6 +58,7 @@ Evidence: TypeAlias = (
     | NameWatch
     | Keeping
     | Rollout
+    | WayOut
 )
 Span: TypeAlias = tuple[float, float]
 
@@ -109,5 +111,6 @@ __all__ = [
     "Vantages",
     "VirtualServer",
     "Way",
+    "WayOut",
     "span",
 ]

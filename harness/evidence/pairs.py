@@ -196,3 +196,23 @@ class NameWatch:
     hosts: tuple[tuple[str, str], ...] = ()
     missing: tuple[tuple[str, str], ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class WayOut:
+    """Tasks on an overlay network connected to a host outside the swarm.
+
+    Attributes:
+        host: its address.
+        seen: (hostname of the task's node, address that the host saw, why it was not reached) of each.
+        addresses: (hostname, address) of the nodes, as the swarm tells it.
+        missing: (hostname, reason) of nodes without a whole answer; ``skipped``: of nodes that take no tasks.
+    """
+
+    id: str
+    at: float
+    host: str
+    seen: tuple[tuple[str, str, str], ...]
+    addresses: tuple[tuple[str, str], ...]
+    missing: tuple[tuple[str, str], ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()

@@ -20,6 +20,7 @@ _MODULES = (
     "host",
     "inspection",
     "kernel",
+    "leaving",
     "netlink",
     "nft",
     "overlay",

@@ -9,6 +9,7 @@ from harness.judge.capacity import throughput
 from harness.judge.cluster import nodes_ready, one_leader, ports_open
 from harness.judge.counter import counts_exactly, counts_through_kill
 from harness.judge.fresh import names_fresh
+from harness.judge.leaving import leaves_by_its_node
 from harness.judge.names import tasks_resolve, vip_resolves
 from harness.judge.overlay import first_packets, mesh_open
 from harness.judge.payload import sizes_pass
@@ -40,6 +41,7 @@ __all__ = [
     "first_packets",
     "kept_while_used",
     "kill_outage",
+    "leaves_by_its_node",
     "mesh_open",
     "names_fresh",
     "nobody_refused",

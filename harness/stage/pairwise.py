@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from harness import lab as labs
-from harness.evidence import NameWatch, OverlayMesh
-from harness.inside import fresh, pairs, silence, witness
+from harness.evidence import NameWatch, OverlayMesh, WayOut
+from harness.inside import fresh, leaving, pairs, silence, witness
 from harness.inside.pairs import MESH, SIZES, VANTAGES, PairLook
 from harness.stage import workloads
 from harness.stage.session import Stage
@@ -68,6 +68,13 @@ def name_watch(stage: Stage, swarm: Swarm, works: Workloads) -> NameWatch:
         scaling = _Scaling(swarm, service, _LOW, _LOW + _MORE)
         image = stage.settings.images.job
         return fresh.follow(swarm, service, works.network, image, scaling, more=_MORE)
+
+
+@pytest.fixture(scope="session")
+def way_out(stage: Stage, swarm: Swarm, works: Workloads) -> WayOut:
+    """From a task on every node to this machine, which is outside."""
+    with stage.steps("from tasks to a host outside"):
+        return leaving.leave(swarm, works.network, stage.settings.images.job)
 
 
 @pytest.fixture(scope="session")

@@ -33,5 +33,5 @@ def test_the_package_registers_every_judge() -> None:
         "outage", "kill_outage", "silent_after_death", "even_again", "nobody_refused", "throughput",
         "mesh_open", "first_packets", "sizes_pass", "vantages_agree", "names_fresh",
         "another_volume", "readable", "nowhere_else", "kept_while_used", "rotated", "completes",
-        "fails_well", "scales",
+        "fails_well", "scales", "leaves_by_its_node",
     }  # fmt: skip
