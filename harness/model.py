@@ -120,8 +120,8 @@ class Service:
         replicas: None for global services and jobs.
         endpoint: ``vip`` or ``dnsrr``.
         update: state of its last update (``updating``, ``completed``, ``rollback_paused``...), or empty.
-        changed: when it was last changed after it was created (engine time, seconds since the epoch); 0.0 if
-            never. It tells no two services apart.
+        shrunk: when it was scaled down, if that was its last change (engine time, seconds since the epoch);
+            0.0 otherwise. It tells no two services apart.
         grace: seconds that its tasks may take to end when they are asked to.
     """
 
@@ -134,7 +134,7 @@ class Service:
     labels: tuple[tuple[str, str], ...] = ()
     endpoint: str = "vip"
     update: str = ""
-    changed: float = dataclasses.field(default=0.0, compare=False)
+    shrunk: float = dataclasses.field(default=0.0, compare=False)
     grace: float = 10.0
 
 

@@ -28,7 +28,7 @@ class Spec:
 
     Attributes:
         on: node of each task, in slot order.
-        touched: when the service was changed after it was created.
+        shrunk: when the service was scaled down.
         changed: task's number -> fields of the task that differ.
         weights: task's number -> weight of its rows, if not 1; below 0: no table holds anything of it.
     """
@@ -40,7 +40,7 @@ class Spec:
     networks: tuple[Network, ...] = (APP,)
     endpoint: str = "vip"
     update: str = ""
-    touched: float = 0.0
+    shrunk: float = 0.0
     replicas: int | None = 3
     changed: Mapping[int, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     weights: Mapping[int, int] = dataclasses.field(default_factory=dict)
@@ -146,7 +146,7 @@ def service_of(spec: Spec) -> Service:
         tuple(Attachment(net.id, spec.vip(net)) for net in spec.balanced),
         endpoint=spec.endpoint,
         update=spec.update,
-        changed=spec.touched,
+        shrunk=spec.shrunk,
     )
 
 

@@ -99,9 +99,9 @@ def _node_address(status: str, manager: str) -> str:
 def service(raw: Raw) -> Service:
     """A service of ``GET /services``."""
     spec, endpoint = raw["Spec"], raw.get("Endpoint") or {}
-    mode = spec.get("Mode") or {}
     ports = endpoint.get("Ports") or (spec.get("EndpointSpec") or {}).get("Ports") or ()
-    replicas = (mode.get("Replicated") or {}).get("Replicas") if "Replicated" in mode else None
+    replicas = _replicas(spec)
+    before = _replicas(raw.get("PreviousSpec") or {})
     return Service(
         id=raw["ID"],
         name=spec.get("Name", ""),
@@ -116,12 +116,14 @@ def service(raw: Raw) -> Service:
         labels=labels(spec.get("Labels")),
         endpoint=(spec.get("EndpointSpec") or {}).get("Mode") or "vip",
         update=(raw.get("UpdateStatus") or {}).get("State", ""),
-        # once rolled back it has no previous specification, but the state of an update
-        changed=timestamp(raw.get("UpdatedAt", ""))
-        if raw.get("PreviousSpec") or raw.get("UpdateStatus")
-        else 0.0,
+        shrunk=timestamp(raw.get("UpdatedAt", "")) if (before or 0) > (replicas or 0) else 0.0,
         grace=spec["TaskTemplate"].get("ContainerSpec", {}).get("StopGracePeriod", _GRACE) / 1e9,
     )
+
+
+def _replicas(spec: Raw) -> int | None:
+    mode = spec.get("Mode") or {}
+    return (mode.get("Replicated") or {}).get("Replicas") if "Replicated" in mode else None
 
 
 def _port(raw: Raw) -> Port:

@@ -228,11 +228,11 @@ def expect(
 
 
 def _forgetting(window: Window, known: Mapping[str, Service]) -> Iterator[str]:
-    changed = {key for key in known if window.forgets(key)}
-    yield from (known[key].name for key in changed)
-    yield from (vip.network for key in changed for vip in known[key].vips)
+    shrunk = {key for key in known if window.forgets(key)}
+    yield from (known[key].name for key in shrunk)
+    yield from (vip.network for key in shrunk for vip in known[key].vips)
     for task in (*window.before.tasks, *window.after.tasks):
-        if task.service in changed:
+        if task.service in shrunk:
             yield from (place.network for place in task.addresses)
 
 

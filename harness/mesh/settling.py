@@ -8,9 +8,9 @@
 - A service that is being updated, or was created, changed or removed between the truths, is in transit as a
   whole: nothing is said of its balancer's rows.
 - Tasks that a scale-down ended are forgotten by the manager as soon as they are over. For ``FORGET`` seconds
-  after a service was changed and its tasks had their grace to end, what no task of the truths has may be
+  after a service was scaled down and its tasks had their grace to end, what no task of the truths has may be
   theirs: its real servers with weight 0, its rows of gossip, and on its networks forwarding entries and
-  neighbours, which do not tell whose they are. A service that was only created has nothing to forget.
+  neighbours, which do not tell whose they are. What an update replaced the manager remembers.
 - All else is settled: a running task *must* have its rows, an ended one must have none. A node that is Down
   in both truths keeps nothing alive: gossip forgets it well before the manager calls it Down.
 """
@@ -98,7 +98,7 @@ class Window:
 
     def forgets(self, service: str) -> bool:
         """Whether the service with this id may have had tasks that no truth knows, but tables still do."""
-        return any(one.changed + one.grace > self._reading - FORGET for one in self.services[service] if one)
+        return any(one.shrunk + one.grace > self._reading - FORGET for one in self.services[service] if one)
 
     def of_node(self, node: str) -> str:
         """Why nothing can be said of the node with this id; empty if it took tasks all the time."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -129,14 +127,17 @@ def test_a_service_says_how_it_is_found_and_how_its_update_went() -> None:
     assert (plain.endpoint, plain.update) == ("vip", "")
 
 
-@pytest.mark.parametrize("more", [{"PreviousSpec": {"Name": "web"}}, {"UpdateStatus": {"StartedAt": ""}}])
-def test_a_service_says_when_it_was_changed(more: dict[str, Any]) -> None:
-    """One that was only created was not, though the manager wrote to it: addresses come a moment later."""
-    raw = {"ID": "s1", "Spec": {"Name": "web", "TaskTemplate": {}}, "UpdatedAt": "1970-01-01T00:00:07.5Z"}
+def test_a_service_says_when_it_was_scaled_down() -> None:
+    """Not when it was created, scaled up, or changed in any other way."""
 
-    assert parse.service({**raw, **more}).changed == 7.5
-    assert parse.service(raw).changed == 0.0
-    assert parse.service({**raw, **more}) == parse.service(raw)
+    def shrunk(before: int | None, now: int) -> float:
+        spec = {"Name": "web", "TaskTemplate": {}, "Mode": {"Replicated": {"Replicas": now}}}
+        raw = {"ID": "s1", "Spec": spec, "UpdatedAt": "1970-01-01T00:00:07.5Z"}
+        previous = {"PreviousSpec": {**spec, "Mode": {"Replicated": {"Replicas": before}}}}
+        return parse.service({**raw, **(previous if before is not None else {})}).shrunk
+
+    assert (shrunk(6, 3), shrunk(1, 0)) == (7.5, 7.5)
+    assert (shrunk(None, 3), shrunk(3, 6), shrunk(3, 3)) == (0.0, 0.0, 0.0)
 
 
 def test_an_overlay_network_tells_its_vxlan_identifiers() -> None:

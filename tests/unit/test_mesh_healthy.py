@@ -172,24 +172,24 @@ def test_a_service_removed_before_the_look_may_have_rows_while_its_tasks_end() -
     assert told.found() == []
 
 
-def scaled_down(since_change: float | None, weight: int = 0) -> World:
-    """Kernels hold a fourth task that the manager has forgotten; its service changed so many seconds ago."""
+def scaled_down(seconds: float | None, weight: int = 0) -> World:
+    """Kernels hold a fourth task that the manager forgot when it scaled the service down, seconds ago."""
     four = dataclasses.replace(WEB, on=(*NODES, W1), weights={3: weight})
-    touched = 0.0 if since_change is None else WALL - since_change
-    three = dataclasses.replace(WEB, touched=touched)
+    shrunk = 0.0 if seconds is None else WALL - seconds
+    three = dataclasses.replace(WEB, shrunk=shrunk)
     told = truth(three, API)
     return world(four, API).told(services=told.services, tasks=told.tasks)
 
 
 def test_what_a_scale_down_left_may_be_there_for_a_while() -> None:
     """The manager forgets tasks that a scale-down ended before every table has followed."""
-    assert scaled_down(since_change=FORGET + 9).found() == []  # ten of which its tasks may take to end
+    assert scaled_down(seconds=FORGET + 9).found() == []  # ten of which its tasks may take to end
 
 
-@pytest.mark.parametrize("since_change", [None, FORGET + 11], ids=["only created", "long ago"])
-def test_what_no_task_has_is_found_unless_a_service_just_changed(since_change: float | None) -> None:
-    """Mode B1, with a task that no truth knows: a deployment has nothing to forget."""
-    found = {(name, address) for name, _, _, _, address in scaled_down(since_change).found()}
+@pytest.mark.parametrize("seconds", [None, FORGET + 11], ids=["only created", "long ago"])
+def test_what_no_task_has_is_found_unless_a_service_was_just_scaled_down(seconds: float | None) -> None:
+    """Mode B1, with a task that no truth knows: what was only created has nothing to forget."""
+    found = {(name, address) for name, _, _, _, address in scaled_down(seconds).found()}
 
     assert ("stale-ipvs-backend", WEB.address(INGRESS, 3)) in found
     assert ("stale-fdb-entry", WEB.address(APP, 3)) in found
@@ -197,15 +197,15 @@ def test_what_no_task_has_is_found_unless_a_service_just_changed(since_change: f
 
 def test_a_real_server_that_nobody_has_and_that_gets_requests_is_found_at_once() -> None:
     """An engine takes the weight away first: one with weight 1 is no scale-down's."""
-    found = {(name, address) for name, _, _, _, address in scaled_down(since_change=1.0, weight=1).found()}
+    found = {(name, address) for name, _, _, _, address in scaled_down(seconds=1.0, weight=1).found()}
 
     assert found == {("stale-ipvs-backend", WEB.address(net, 3)) for net in (INGRESS, APP)}
 
 
-def test_a_service_that_changed_excuses_no_other() -> None:
+def test_a_service_that_was_scaled_down_excuses_no_other() -> None:
     """What is left of one is found though another was just scaled; but for what does not tell its owner."""
-    services = truth(WEB, dataclasses.replace(API, touched=WALL - 1.0)).services
-    left = scaled_down(since_change=None).told(services=services)
+    services = truth(WEB, dataclasses.replace(API, shrunk=WALL - 1.0)).services
+    left = scaled_down(seconds=None).told(services=services)
     found = {(name, address) for name, _, _, _, address in left.found()}
 
     assert ("stale-ipvs-backend", WEB.address(INGRESS, 3)) in found

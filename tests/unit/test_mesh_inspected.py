@@ -147,7 +147,7 @@ def test_what_is_on_its_way_is_no_finding() -> None:
     moving = dataclasses.replace(WEB, changed={0: {"state": "starting"}, 1: {"desired": "shutdown"}})
     starting = inspected(inspected_world(moving), W1, no_row(APP.id, WEB0))
     updated = dataclasses.replace(WEB, update="updating")
-    scaled = dataclasses.replace(WEB, touched=WALL - 5.0)
+    scaled = dataclasses.replace(WEB, shrunk=WALL - 5.0)
     stale = new_row(APP.id, GossipRow("web", "web.7.gone", "10.0.9.99", ADDRESSES[W2]))
     young = new_container(dataclasses.replace(GHOST, created=WALL - 1.0))
 
