@@ -23,71 +23,33 @@ _SETTLE = 15.0  # seconds for gossip to tell every node of every replica
 _LONELY = "lonely"
 
 
+# who has a published port of its own, in order; and how the ids of the checks start that need it
+_NEEDED: dict[str, tuple[str, ...]] = {
+    "whoami": ("",),
+    "lonely": ("reach.node-without-task", "reach.closed-after-remove"),
+    "flask": ("redis.",),
+    "healthy": ("task-kill.",),
+    "kept": ("volume.",),
+    "sealed": ("secret.", "config."),
+    "rolled": ("update.",),
+    "once": ("update.costs", "scale."),  # one test at a time
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Ports:
     """The published ports of a run, one after the other from the configured one."""
 
     first: int
 
-    @property
-    def whoami(self) -> int:
-        """whoami's."""
-        return self.first
-
-    @property
-    def lonely(self) -> int:
-        """That of the service which is scaled to one replica and removed."""
-        return self.first + 1
-
-    @property
-    def flask(self) -> int:
-        """flask-redis'."""
-        return self.first + 2
-
-    @property
-    def healthy(self) -> int:
-        """That of whoami with a health check."""
-        return self.first + 3
-
-    @property
-    def kept(self) -> int:
-        """That of flask-redis over a Redis that keeps its data."""
-        return self.first + 4
-
-    @property
-    def sealed(self) -> int:
-        """That of whoami with a secret and a config."""
-        return self.first + 5
-
-    @property
-    def rolled(self) -> int:
-        """That of whoami that is updated."""
-        return self.first + 6
-
-    @property
-    def once(self) -> int:
-        """That of a whoami for one test."""
-        return self.first + 7
+    def __getitem__(self, service: str) -> int:
+        """The port of a service, by the name it has in ``_NEEDED``."""
+        return self.first + list(_NEEDED).index(service)
 
     def of(self, checks: Iterable[str]) -> tuple[int, ...]:
         """Those that these checks (ids) need, in order."""
-        wanted = {self.whoami}
-        for check in checks:
-            for start, port in (
-                ("reach.node-without-task", self.lonely),
-                ("reach.closed-after-remove", self.lonely),
-                ("redis.", self.flask),
-                ("task-kill.", self.healthy),
-                ("volume.", self.kept),
-                ("secret.", self.sealed),
-                ("config.", self.sealed),
-                ("update.", self.rolled),
-                ("update.costs", self.once),
-                ("scale.", self.once),
-            ):
-                if check.startswith(start):
-                    wanted.add(port)
-        return tuple(sorted(wanted))
+        wanted = {name for check in checks for name in _NEEDED if check.startswith(_NEEDED[name])}
+        return tuple(sorted(self[name] for name in wanted))
 
 
 class Workloads:
@@ -105,13 +67,15 @@ class Workloads:
             self._stage.run,
             image=self._images.whoami,
             networks=(self.network.id,),
-            port=self.ports.whoami,
+            port=self.ports["whoami"],
             replicas=self._stage.settings.replicas,
         )
 
     def lonely(self) -> ServiceSpec:
         """A second whoami of two replicas, to be scaled to one and removed."""
-        spec = whoami.service(self._stage.run, image=self._images.whoami, port=self.ports.lonely, replicas=2)
+        spec = whoami.service(
+            self._stage.run, image=self._images.whoami, port=self.ports["lonely"], replicas=2
+        )
         return dataclasses.replace(spec, name=f"{spec.name}-{_LONELY}")
 
     def changing(self, replicas: int) -> ServiceSpec:
@@ -121,23 +85,23 @@ class Workloads:
 
     def healthy(self) -> contextlib.AbstractContextManager[ServiceSpec]:
         """whoami with a health check, whose program travels as a config for the length of the block."""
-        return self._checked("healthy", self.ports.healthy)
+        return self._checked("healthy", self.ports["healthy"])
 
     def sealed(
         self, secret: ConfigFile, config: ConfigFile
     ) -> contextlib.AbstractContextManager[ServiceSpec]:
         """whoami with these two files and a health check; nodes without a task of it must know nothing."""
-        return self._checked("sealed", self.ports.sealed, replicas=2, secrets=(secret,), configs=(config,))
+        return self._checked("sealed", self.ports["sealed"], replicas=2, secrets=(secret,), configs=(config,))
 
     def rolled(self) -> contextlib.AbstractContextManager[ServiceSpec]:
         """whoami with a health check, to be updated again and again."""
-        return self._checked("rolled", self.ports.rolled, replicas=2)
+        return self._checked("rolled", self.ports["rolled"], replicas=2)
 
     def once(
         self, suffix: str, *, checked: bool, replicas: int = 2
     ) -> contextlib.AbstractContextManager[ServiceSpec]:
         """whoami for one test, with a health check or without; one at a time: they have the same port."""
-        port = self.ports.once
+        port = self.ports["once"]
         if checked:
             return self._checked(suffix, port, replicas=replicas)
         return contextlib.nullcontext(self._named(suffix, port, networks=(), replicas=replicas))
@@ -162,13 +126,13 @@ class Workloads:
     def flask(self) -> ServiceSpec:
         """The flask tier over it."""
         return flask_redis.flask(
-            self._stage.run, image=self._images.flask, network=self.network.id, port=self.ports.flask
+            self._stage.run, image=self._images.flask, network=self.network.id, port=self.ports["flask"]
         )
 
     def kept(self, node: str) -> tuple[ServiceSpec, ServiceSpec]:
         """A Redis that keeps its data on a local volume of a node (hostname), and a flask tier over it."""
         data = flask_redis.keeping(self.redis(), self._stage.run, node=node)
-        return data, flask_redis.over_kept(self.flask(), port=self.ports.kept)
+        return data, flask_redis.over_kept(self.flask(), port=self.ports["kept"])
 
     @property
     def identity(self) -> str:
