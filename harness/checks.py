@@ -74,6 +74,14 @@ CHECKS: tuple[Check, ...] = (
     Check("config.readable", "every task finds its config", "full", True),
     Check("config.in-use", "a config that a service has cannot be removed", "full", True),
     Check("secret.rotates", "a secret is rotated under load, and every task has the new one", "full", True),
+    # of a compose file: the user's own (gate --stack), or one of ours
+    Check("stack.runs", "every service of a compose file runs what it asks for", "full"),
+    Check("stack.answers", "every node answers on each of its published ports", "full"),
+    Check("stack.covered", "every replica is used through every node, and nobody else", "full"),
+    Check("stack.even", "every replica gets its share through every node", "full"),
+    Check("stack.tables", "every node's kernel tables hold what the manager says of it", "full"),
+    Check("stack.updates", "every service is updated, and swarm calls it completed", "full"),
+    Check("stack.removed", "nothing of it is left when it is removed, networks included", "full"),
     Check("swarm.preflight", "nothing stops the swarm from working, nor a run on it", "doctor"),
 )
 # what the first word of an id stands for, as reports head it
@@ -95,6 +103,7 @@ CHAPTERS = {
     "volume": "Local volumes",
     "secret": "Secrets and configs",
     "config": "Secrets and configs",
+    "stack": "A stack from a compose file",
     "swarm": "Preflight",
 }
 PROFILES: tuple[str, ...] = ("smoke", "release", "full")
@@ -111,6 +120,17 @@ def of_profile(name: str) -> tuple[Check, ...]:
         raise RequestError(f"unknown profile {name!r}", remedy=f"choose one of {', '.join(PROFILES)}")
     included = PROFILES[: PROFILES.index(name) + 1]
     return tuple(check for check in CHECKS if check.profile in included)
+
+
+def of_stack(*, ours: bool) -> tuple[str, ...]:
+    """Ids of what is verified of the user's own services.
+
+    Args:
+        ours: whether the run deploys them, so that it may update and remove them too.
+    """
+    theirs = {"stack.updates", "stack.removed"}
+    stack = (check.id for check in CHECKS if check.id.startswith("stack."))
+    return ("cluster.nodes-ready", "cluster.leader", *(one for one in stack if ours or one not in theirs))
 
 
 def chapter_of(ident: str) -> str:

@@ -74,6 +74,17 @@ class Images(_Section):
     job: str = "nicolaka/netshoot:v0.13"
 
 
+class Stack(_Section):
+    """A stack or services of the user's own (``gate --stack``, ``--service``)."""
+
+    within: Seconds = Field(300.0, description="all of it runs this long after it was deployed")
+    path: str = Field("/", pattern=r"^/[!-~]*$", description="what is requested of its published ports")
+    rate: float = Field(10.0, gt=0, description="requests/s per entry node while it is updated")
+    identity: dict[str, str] = Field(
+        default_factory=dict, description="by service: header:NAME or body:REGEX, where it says who it is"
+    )
+
+
 class Tls(_Section):
     """Files for a ``tcp://`` target."""
 
@@ -92,6 +103,7 @@ class Settings(_Section):
     nodes: dict[str, str] = Field(default_factory=dict, description="address of each node by its hostname")
     images: Images = Images()
     limits: Limits = Limits()
+    stack: Stack = Stack()
 
 
 def load(path: Path | None, *, required: bool = False) -> Settings:

@@ -123,6 +123,7 @@ class Service:
         shrunk: when it was scaled down, if that was its last change (engine time, seconds since the epoch);
             0.0 otherwise. It tells no two services apart.
         grace: seconds that its tasks may take to end when they are asked to.
+        mode: ``replicated``, ``global``, ``replicated-job`` or ``global-job``.
     """
 
     id: str
@@ -136,6 +137,7 @@ class Service:
     update: str = ""
     shrunk: float = dataclasses.field(default=0.0, compare=False)
     grace: float = 10.0
+    mode: str = "replicated"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,6 +29,9 @@ class Request:
         config: the configuration file in force, None for the defaults.
         deadline: point on the monotonic clock at which the run stops and reports what is known.
         pause_after: step after which the run waits for ``<run>/continue`` to appear.
+        stack: compose file to deploy and verify; None: none of the user's.
+        services: names of services that run already and are to be verified.
+        identity: where they say who they are: ``[SERVICE=]header:NAME`` or ``[SERVICE=]body:REGEX``.
         lab_goes: the lab was brought up for this run and is taken down after it, with all that is on it.
     """
 
@@ -42,6 +45,9 @@ class Request:
     pause_after: str | None = None
     managers: int = 1
     workers: int = 2
+    stack: Path | None = None
+    services: tuple[str, ...] = ()
+    identity: tuple[str, ...] = ()
     lab_goes: bool = False
 
     def save(self, folder: Path) -> None:

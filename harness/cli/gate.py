@@ -13,6 +13,7 @@ from harness import checks, config
 from harness.cli import console, runner
 from harness.cli.options import Config, Json, Profile, TargetOption
 from harness.errors import Exit, RequestError
+from harness.probe.contract import Pattern
 from harness.request import Request
 
 STEPS = ("deploy", "look", "end")
@@ -29,6 +30,22 @@ def gate_command(
     only: Annotated[list[str] | None, typer.Option(help="Verify just these check ids or groups.")] = None,
     skip: Annotated[list[str] | None, typer.Option(help="Leave these check ids or groups out.")] = None,
     list_checks: Annotated[bool, typer.Option("--list", help="List the checks and stop.")] = False,
+    stack: Annotated[
+        Path | None,
+        typer.Option(help="Deploy this compose file as a stack, and verify its services.", metavar="FILE"),
+    ] = None,
+    service: Annotated[
+        list[str] | None,
+        typer.Option(help="Verify this service, which runs already; it is neither updated nor removed."),
+    ] = None,
+    identity: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where an answer says which replica gave it: [SERVICE=]header:NAME or [SERVICE=]body:REGEX. "
+            "Without it container ids are looked for; else the kernels' counters tell.",
+            metavar="WHERE",
+        ),
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up afterwards.")] = False,
     keep_workloads: Annotated[
         bool,
@@ -49,8 +66,14 @@ def gate_command(
     """
     settings = config.load(config_file, required=config_file != Path("harness.toml"))
     target = target or settings.target
-    profile = profile or ("release" if target == "lab" else "smoke")
-    chosen = checks.select(profile, only=only or (), skip=skip or ())
+    theirs = stack is not None or bool(service)
+    _require_sound(stack, service, identity)
+    if theirs and profile is None:
+        chosen = checks.select("full", only=only or checks.of_stack(ours=stack is not None), skip=skip or ())
+        profile = "full"
+    else:
+        profile = profile or ("release" if target == "lab" else "smoke")
+        chosen = checks.select(profile, only=only or (), skip=skip or ())
     if list_checks:
         return _list(chosen, as_json=as_json)
     if pause_after is not None and pause_after not in STEPS:
@@ -74,6 +97,9 @@ def gate_command(
         pause_after=pause_after,
         managers=managers,
         workers=workers,
+        stack=None if stack is None else stack.absolute(),
+        services=tuple(service or ()),
+        identity=tuple(identity or ()),
     )
     with console.live(quiet=as_json) as progress:
         outcome = runner.run(request, progress)
@@ -82,6 +108,19 @@ def gate_command(
     elif outcome.summary is not None:
         outcome.summary()
     return outcome.exit
+
+
+def _require_sound(stack: Path | None, service: list[str] | None, identity: list[str] | None) -> None:
+    """Refuse what cannot be meant, before anything is set up."""
+    if stack is not None and service:
+        raise RequestError("--stack and --service exclude one another", remedy="use one run for each")
+    if identity and stack is None and not service:
+        raise RequestError("--identity is of no use without --stack or --service")
+    for text in identity or ():
+        kind, equals, rest = text.partition("=")
+        Pattern.read(rest if equals and kind.partition(":")[0] not in {"header", "body"} else text)
+    if stack is not None and not stack.is_file():
+        raise RequestError(f"there is no compose file {stack}", remedy="check --stack")
 
 
 def _list(chosen: tuple[checks.Check, ...], *, as_json: bool) -> int:

@@ -22,6 +22,7 @@ from types import FrameType
 from typing import Any
 
 from harness import journal, lab, report
+from harness.engine.cli import Cli, require_installed
 from harness.errors import Exit, HarnessError, Interrupted, RequestError, Unmeasurable
 from harness.lab import enter
 from harness.progress import Progress, step
@@ -55,6 +56,7 @@ def run(request: Request, progress: Progress) -> Outcome:
         undo.callback(_drop_if_empty, folder)
         log = undo.enter_context(journal.Journal(folder / "journal.jsonl"))
         request.save(folder)
+        _require_readable(request, progress)
         command = _command(folder)
         if request.target == "lab":
             brought = _ensure_lab(request, progress, undo, log)
@@ -73,6 +75,20 @@ def run(request: Request, progress: Progress) -> Outcome:
         print(f"harness: {trouble}", file=sys.stderr)  # noqa: T201  one line per trouble, on stderr
     code = Exit.INTERRUPTED if interrupted else written.exit
     return Outcome(int(code), written.document, written.summary)
+
+
+def _require_readable(request: Request, progress: Progress) -> None:
+    """Have the docker CLI read the user's compose file before anything is brought up.
+
+    Raises:
+        RequestError: it is no compose file that a stack can be made of, or there is no docker CLI.
+    """
+    if request.stack is None:
+        return
+    on_lab = request.target == "lab"
+    if on_lab:
+        lab.fill(progress)  # the lab's own CLI comes with it
+    Cli(lab.docker_cli() if on_lab else require_installed()).check(request.stack)
 
 
 def _ensure_lab(

@@ -18,9 +18,16 @@ from harness.engine.spec import RUN_LABEL
 from harness.lab import enter
 from harness.lab.protocol import Lab
 from harness.swarm import lock, sweep
+from harness.swarm.sweeping import STACK_LABEL
 
 _VOLUMES = 30.0  # seconds for a node to remove its volumes
-_REMOVE_VOLUMES = f"docker volume ls -q --filter label={RUN_LABEL} | xargs -r docker volume rm"
+# those of a stack bear its name, which begins as all names of a run do
+_REMOVE_VOLUMES = f"""
+{{
+    docker volume ls -q --filter label={RUN_LABEL}
+    docker volume ls -q --filter label={STACK_LABEL} | grep -E '^h-[0-9a-f]{{6}}-'
+}} | xargs -r docker volume rm
+"""
 _GOODBYE = 60.0  # seconds that a run whose gate was killed may take to remove its services
 
 

@@ -118,7 +118,17 @@ def service(raw: Raw) -> Service:
         update=(raw.get("UpdateStatus") or {}).get("State", ""),
         shrunk=timestamp(raw.get("UpdatedAt", "")) if (before or 0) > (replicas or 0) else 0.0,
         grace=spec["TaskTemplate"].get("ContainerSpec", {}).get("StopGracePeriod", _GRACE) / 1e9,
+        mode=_mode(spec),
     )
+
+
+def _mode(spec: Raw) -> str:
+    words = {
+        "Global": "global",
+        "ReplicatedJob": "replicated-job",
+        "GlobalJob": "global-job",
+    }
+    return next((words[word] for word in spec.get("Mode") or {} if word in words), "replicated")
 
 
 def _replicas(spec: Raw) -> int | None:

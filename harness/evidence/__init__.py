@@ -36,6 +36,7 @@ from harness.evidence.pairs import (
     WayOut,
 )
 from harness.evidence.preflight import EngineLook, Preflight
+from harness.evidence.stacks import Counted, CountedServer, Stacked, StackedService, StackRemoval
 
 Evidence: TypeAlias = (
     Traffic
@@ -59,6 +60,9 @@ Evidence: TypeAlias = (
     | Keeping
     | Rollout
     | WayOut
+    | Stacked
+    | StackRemoval
+    | Counted
 )
 Span: TypeAlias = tuple[float, float]
 
@@ -76,6 +80,8 @@ __all__ = [
     "Balancers",
     "Change",
     "Cluster",
+    "Counted",
+    "CountedServer",
     "Counter",
     "Dump",
     "EngineLook",
@@ -105,6 +111,9 @@ __all__ = [
     "Roster",
     "SizeTry",
     "Span",
+    "StackRemoval",
+    "Stacked",
+    "StackedService",
     "Traffic",
     "Truth",
     "Vantage",

@@ -5,6 +5,7 @@ Sources: ``docker service update`` (``--update-failure-action``), swarmkit ``man
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from harness.evidence import Rollout, Traffic
@@ -25,13 +26,34 @@ def completes(rollout: Rollout, traffic: Traffic, *, lost_share: float) -> Verdi
     parts: list[Part] = []
     if rollout.state != "completed":
         parts.append(_ended(rollout, "completed"))
-    left = sorted(set(rollout.old) & set(rollout.running))
-    if rollout.state == "completed" and left:
-        sentence = f"{count(len(left), 'task')} of before still run though the update is completed"
-        remedy = "docker service ps: which specification do they have?"
-        parts.append(bad(sentence, _finding(rollout, "old-task-left", sentence, remedy)))
+    else:
+        parts += _left(rollout)
     parts += losses.within(traffic, lost_share, "it was updated")
     return _conclude(parts, f"{count(len(rollout.running), 'task')} replaced, completed", rollout, traffic)
+
+
+@judge
+def replaces(rollout: Rollout, traffic: Sequence[Traffic] = ()) -> Verdict:
+    """Every task is replaced, and swarm calls it completed; what it cost is told, and judged by nobody.
+
+    Args:
+        rollout: the update.
+        traffic: steady requests to each of its published ports while it went on.
+    """
+    parts = [_ended(rollout, "completed")] if rollout.state != "completed" else _left(rollout)
+    told = "; ".join(map(losses.told, traffic)) or "it is published nowhere"
+    return conclude(
+        parts or [GOOD],
+        f"{count(len(rollout.running), 'task')} replaced in {rollout.ended - rollout.began:.0f} s: {told}",
+        subject=Subject(service=rollout.service),
+        witnesses=("outside",) if traffic else (),
+        numbers={
+            "states": [[round(at - rollout.began, 1), state] for at, state in rollout.states],
+            "sent": sum(len(one.samples) for one in traffic),
+            "lost": sum(not sample.ok for one in traffic for sample in one.samples),
+            "seconds": round(rollout.ended - rollout.began, 1),
+        },
+    )
 
 
 @judge
@@ -66,6 +88,15 @@ def _conclude(parts: list[Part], good: str, rollout: Rollout, traffic: Traffic) 
     )
 
 
+def _left(rollout: Rollout) -> list[Part]:
+    left = sorted(set(rollout.old) & set(rollout.running))
+    if not left:
+        return []
+    sentence = f"{count(len(left), 'task')} of before still run though the update is completed"
+    remedy = "docker service ps: which specification do they have?"
+    return [bad(sentence, _finding(rollout, "old-task-left", sentence, remedy))]
+
+
 def _ended(rollout: Rollout, wanted: str) -> Part:
     seen = rollout.state or "not spoken of"
     names = {"completed": "failure-called-success", "updating": "update-not-over", "": "update-not-over"}
@@ -89,4 +120,4 @@ def _numbers(rollout: Rollout, traffic: Traffic) -> dict[str, Any]:
     }
 
 
-__all__ = ["completes", "fails_well"]
+__all__ = ["completes", "fails_well", "replaces"]

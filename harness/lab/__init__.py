@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from harness.lab.protocol import Endpoint, Lab, LabNode, NodeStatus, Role
     from harness.lab.uml.cache import prune as cache_prune
     from harness.lab.uml.cache import report as cache_report
+    from harness.lab.uml.client import docker_cli
     from harness.lab.uml.lifecycle import down, fill, find, require, status, up
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Role",
     "cache_prune",
     "cache_report",
+    "docker_cli",
     "down",
     "fill",
     "find",
@@ -35,6 +37,7 @@ _HOMES = {
     **dict.fromkeys(("Endpoint", "Lab", "LabNode", "NodeStatus", "Role"), ("harness.lab.protocol", "")),
     **dict.fromkeys(("down", "fill", "find", "require", "status", "up"), ("harness.lab.uml.lifecycle", "")),
     "cache_report": ("harness.lab.uml.cache", "report"),
+    "docker_cli": ("harness.lab.uml.client", ""),
     "cache_prune": ("harness.lab.uml.cache", "prune"),
 }
 

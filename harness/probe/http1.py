@@ -16,6 +16,7 @@ from harness.clock import SYSTEM
 from harness.errors import Unmeasurable
 from harness.model import Outcome
 from harness.probe import answers
+from harness.probe.contract import OurWorkload
 from harness.probe.ports import PORTS
 from harness.probe.response import MalformedError, Reader
 from harness.probe.target import Target
@@ -34,7 +35,6 @@ _OUTCOMES = {
     errno.EACCES: Outcome.UNREACHABLE,
 }
 _READ = 65536
-_SHOWN = 60  # characters of a wrong answer that a sample repeats
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,20 +210,9 @@ class Exchange:
 
     def _judge(self) -> None:
         """Tell whether the complete answer is the one that was asked for."""
-        status, body = self._reader.status, self._reader.body
-        answer = answers.parse(body)
-        if status >= 500:  # noqa: PLR2004  the class of server errors
-            self._end(Outcome.SERVER_ERROR, f"HTTP {status}", answer)
-        elif not 200 <= status < 300:  # noqa: PLR2004  the class of successes
-            self._end(Outcome.WRONG_BODY, f"HTTP {status}", answer)
-        elif not answer.replica:
-            shown = body[:_SHOWN].decode("utf-8", "replace")
-            self._end(Outcome.WRONG_BODY, f"no hostname in {shown!r}", answer)
-        elif self.target.expect_name and answer.name != self.target.expect_name:
-            told = f"Name is {answer.name[:_SHOWN]!r}, not {self.target.expect_name!r}"
-            self._end(Outcome.WRONG_BODY, told, answer)
-        else:
-            self._end(Outcome.OK, "", answer)
+        read = self._reader
+        contract = self.target.contract or OurWorkload(self.target.expect_name)
+        self._end(*contract(read.status, read.headers, read.body))
 
     def _fail(self, code: int) -> None:
         received = self._reader.received

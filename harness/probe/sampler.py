@@ -52,6 +52,7 @@ def burst(
     timeout: float = 2.0,
     give_up_after: int = 12,
     enough: Mapping[str, Enough] | None = None,
+    knock: bool = False,
 ) -> Traffic:
     """``n`` fresh connections to each entry node: one after the other per node, the nodes side by side.
 
@@ -64,6 +65,7 @@ def burst(
         timeout: seconds for each request.
         give_up_after: an entry node that failed this often in a row is not asked further: what is known of it
             will not change, and each time-out costs ``timeout``. Such an entry has fewer than ``n`` samples.
+        knock: connect only: a completed handshake is an answer.
         enough: by entry node: told each of its samples, it says when this entry node need be asked no more.
 
     Raises:
@@ -73,7 +75,7 @@ def burst(
     recorder = Recorder(targets, journal)
     stops = enough or {}
     chains = [_Chain(target, n, enough=stops.get(target.entry)) for target in recorder.targets]
-    return _run(chains, recorder, timeout=timeout, give_up_after=give_up_after, keep=False)
+    return _run(chains, recorder, timeout=timeout, give_up_after=give_up_after, knock=knock)
 
 
 def kept(
@@ -107,7 +109,13 @@ def kept(
 
 
 def _run(
-    chains: list[_Chain], recorder: Recorder, *, timeout: float, give_up_after: int, keep: bool
+    chains: list[_Chain],
+    recorder: Recorder,
+    *,
+    timeout: float,
+    give_up_after: int,
+    keep: bool = False,
+    knock: bool = False,
 ) -> Traffic:
     """Drive every chain to its end."""
     under_way: dict[Exchange, _Chain] = {}
@@ -121,7 +129,7 @@ def _run(
             return
         if chain.wire is None:
             chain.connection = next(numbers)
-        exchange = Exchange(chain.target, timeout=timeout, wire=chain.wire, keep=keep)
+        exchange = Exchange(chain.target, timeout=timeout, wire=chain.wire, keep=keep, knock=knock)
         chain.wire = None  # the exchange owns it while it is under way
         chain.left -= 1
         chain.seq, chain.began = next(sequence), SYSTEM.now()

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.errors import RequestError
 from harness.model import Path
+from harness.probe.contract import Contract
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Target:
         service: name of the service that must answer.
         expect_name: what whoami's ``Name:`` must say; empty: any answer with a hostname will do.
         resource: what is requested.
+        contract: what an answer must be; None: whoami's or flask-redis'.
     """
 
     entry: str
@@ -31,6 +33,7 @@ class Target:
     service: str = ""
     expect_name: str = ""
     resource: str = "/"
+    contract: Contract | None = None
 
     def __str__(self) -> str:
         return f"{self.entry} ({self.authority})"

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Final
 
 from harness.engine.protocol import Engine
-from harness.engine.spec import RUN_LABEL
 from harness.errors import HarnessError, RequestError
 from harness.journal import Journal
 from harness.lab.protocol import Lab
 from harness.stage import keeping
 from harness.stage.news import Steps
+from harness.swarm import sweeping
 
 MOST: Final = 3  # failures of one run of which this is kept
 _APART: Final = 60.0  # seconds between them: what fails soon after another mostly fails of the same
@@ -104,6 +104,6 @@ class Artifacts:
 
 def _deployed(source: _Source) -> bool:
     try:
-        return bool(source.engine.services(f"{RUN_LABEL}={source.run}"))
+        return bool(sweeping.of_run(source.run)(source.engine.services))
     except HarnessError:
         return False

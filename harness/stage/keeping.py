@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.engine.protocol import Engine, Kind, LogLine
-from harness.engine.spec import RUN_LABEL
 from harness.errors import HarnessError, RequestError
 from harness.lab.protocol import Lab
 from harness.stage import listing
+from harness.swarm import sweeping
 
 _LOGS: Final = 5.0  # seconds to wait for what the tasks of a service wrote
 _BOUND: Final = 6.0  # seconds for a command on a node
@@ -68,10 +68,10 @@ def swarm(folder: Folder, engine: Engine, run: str) -> frozenset[str]:
     try:
         nodes = engine.nodes()
         absent = frozenset(node.hostname for node in nodes if not node.ready)
-        services = engine.services(f"{RUN_LABEL}={run}")
+        services = sweeping.of_run(run)(engine.services)
         tasks = [task for service in services for task in engine.tasks(service.id)]
         folder.write("swarm.txt", listing.text(nodes, services, tasks))
-        networks = engine.networks(f"{RUN_LABEL}={run}")
+        networks = sweeping.of_run(run)(engine.networks)
         _inspect(folder, engine, "node", [one.id for one in nodes])
         _inspect(folder, engine, "service", [one.id for one in services])
         _inspect(folder, engine, "task", [one.id for one in tasks])

@@ -26,15 +26,23 @@ def engine(target: str, settings: Settings) -> Iterator[Engine]:
         RequestError: no such target, or an engine that cannot be asked about a swarm.
         Unmeasurable: it cannot be reached.
     """
-    url, tls = target, settings.tls
-    if target == "lab":
-        running = lab.find()
-        if running is None:
-            raise RequestError("no lab is running", remedy="harness lab up")
-        url = running.endpoint.url
-        tls = Tls(ca=running.endpoint.ca, cert=running.endpoint.cert, key=running.endpoint.key)
-    with contextlib.closing(connect.connect(url, tls)) as opened:
+    with contextlib.closing(connect.connect(*endpoint(target, settings))) as opened:
         yield opened
+
+
+def endpoint(target: str, settings: Settings) -> tuple[str, Tls]:
+    """Where the engine that ``target`` names is, and the files to prove who we are.
+
+    Raises:
+        RequestError: no lab is running.
+    """
+    if target != "lab":
+        return target, settings.tls
+    running = lab.find()
+    if running is None:
+        raise RequestError("no lab is running", remedy="harness lab up")
+    files = running.endpoint
+    return files.url, Tls(ca=files.ca, cert=files.cert, key=files.key)
 
 
 def require_enough(nodes: Sequence[Node]) -> None:

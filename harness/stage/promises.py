@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
 from harness import checks
@@ -50,6 +51,11 @@ class Promises:
             self._journal.claim(check, claim.title, verdict, suite=self.test)
             self._of_test.append(claim)
             self.claims.append(claim)
+
+    def each(self, check: str, verdicts: Iterable[Verdict]) -> None:
+        """Write down what was judged of each of several things; of none nothing is said."""
+        for verdict in verdicts:
+            self(check, verdict)
 
     def settle(self) -> None:
         """The test is over: fail it if a promise was broken or stayed open.

@@ -17,7 +17,7 @@ from harness.stage.session import Stage
 from harness.stage.workloads import Workloads
 from harness.swarm.cluster import Swarm
 from harness.swarm.conditions import only
-from harness.swarm.service import ServiceHandle
+from harness.swarm.service import RunningService, ServiceHandle
 
 _OVER = frozenset({"completed", "paused", "rollback_completed", "rollback_paused"})
 _BOUND = 90.0  # seconds for an update to be over
@@ -46,7 +46,7 @@ def rolled(stage: Stage, swarm: Swarm, works: Workloads, entries: tuple[str, ...
         yield service
 
 
-class _News:
+class News:
     """What swarm says of a service's next update, as it changes.
 
     Attributes:
@@ -54,7 +54,7 @@ class _News:
         message: what it says of the last.
     """
 
-    def __init__(self, swarm: Swarm, service: ServiceHandle) -> None:
+    def __init__(self, swarm: Swarm, service: RunningService) -> None:
         self._swarm, self._service = swarm, service
         self.states: list[tuple[float, str]] = []
         self.message = ""
@@ -81,7 +81,7 @@ def roll_out(stage: Stage, swarm: Swarm, asking: Asking) -> Callable[..., Rolled
     def roll(service: ServiceHandle, spec: ServiceSpec, step: str) -> RolledOut:
         clock = stage.journal.clock
         old = tuple(task.id for task in service.tasks() if task.running)
-        news = _News(swarm, service)
+        news = News(swarm, service)
         with stage.steps(step), asking.steady(service) as traffic:
             traffic.wait_each(_WARM, within=30)
             began, deadline = clock.now(), Deadline.after(_BOUND, clock)

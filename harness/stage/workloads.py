@@ -33,6 +33,9 @@ _NEEDED: dict[str, tuple[str, ...]] = {
     "sealed": ("secret.", "config."),
     "rolled": ("update.",),
     "once": ("update.costs", "scale."),  # one test at a time
+    "stack-web": ("stack.",),
+    "stack-counter": ("stack.",),
+    "stack-agent": ("stack.",),
 }
 
 

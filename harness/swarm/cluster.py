@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -20,7 +20,7 @@ from harness.progress import Progress, Silent
 from harness.swarm import lock, sweeping
 from harness.swarm.conditions import Condition, Named
 from harness.swarm.events import Pump
-from harness.swarm.service import ServiceHandle
+from harness.swarm.service import RunningService, ServiceHandle
 from harness.swarm.undoing import Undoing
 from harness.swarm.view import Differ, Reader, View
 from harness.swarm.wait import Waiter
@@ -174,6 +174,19 @@ class Swarm:
         self._pump.start()
         return Watch(service, self._reader, self.journal, self.clock)
 
+    def view(self, services: Iterable[Named]) -> View:
+        """What the manager says of these services' tasks, and of the nodes, now.
+
+        Raises:
+            Unmeasurable: it does not answer.
+        """
+        return self._reader.read(tuple(service.id for service in services))
+
+    def attach(self, service: Named) -> RunningService:
+        """A service that somebody else deployed, to be looked at."""
+        read = self._reader.read
+        return RunningService(service.id, service.name, engine=self.engine, journal=self.journal, read=read)
+
     def _seen(self, view: View) -> None:
         for change in self._differ.changes(view):
             self.journal.write("state", **_fields(change))
@@ -206,6 +219,10 @@ class Swarm:
                 wait=self.wait,
                 read=self._reader.read,
             )
+
+    def undone(self, what: str, action: Callable[[], None]) -> contextlib.AbstractContextManager[None]:
+        """Undo something after the block, whatever ends it; not with ``keep``."""
+        return self._undoing.after(what, action)
 
     @contextlib.contextmanager
     def network(self, name: str | NetworkSpec) -> Iterator[Network]:

@@ -1,4 +1,4 @@
-"""A service of ours while it is deployed."""
+"""A service of the swarm, and one of ours while it is deployed."""
 
 from __future__ import annotations
 
@@ -19,27 +19,24 @@ from harness.swarm.view import View
 _SERVED = ENDED_STATES | {"starting", "running"}
 
 
-class ServiceHandle:
-    """A deployed service; made by ``Swarm.deploy``, which also takes it away.
+class RunningService:
+    """A service of the swarm, whoever deployed it; looked at, and never changed.
 
     Attributes:
-        spec: as it was deployed last.
         id: the engine's id.
     """
 
     def __init__(
         self,
-        spec: ServiceSpec,
         ident: str,
+        name: str,
         *,
         engine: Engine,
         journal: Journal,
-        wait: Callable[..., View],
         read: Callable[[tuple[str, ...]], View],
     ) -> None:
-        self.spec, self.id = spec, ident
-        self._engine, self._journal, self._wait, self._read = engine, journal, wait, read
-        self._removed: float | None = None
+        self.id, self._name = ident, name
+        self._engine, self._journal, self._read = engine, journal, read
 
     def __repr__(self) -> str:
         return f"<service {self.name}>"
@@ -47,17 +44,12 @@ class ServiceHandle:
     @property
     def name(self) -> str:
         """Its name."""
-        return self.spec.name
+        return self._name
 
     @property
-    def port(self) -> int:
-        """Its first published port; 0 if it publishes none.
-
-        Raises:
-            Unmeasurable: the manager does not answer, or has not assigned a port yet.
-        """
-        wanted = self.spec.ports[0].published if self.spec.ports else 0
-        return wanted or next((port.published for port in self.service().ports), 0)
+    def asked(self) -> int:
+        """How many replicas it was scaled to; 0: one on every node that may run it, or not told."""
+        return self.service().replicas or 0
 
     def service(self) -> Service:
         """The service as the manager sees it now (its VIPs, its ports).
@@ -100,11 +92,52 @@ class ServiceHandle:
                 )
             )
         ident = self._journal.new_id("roster")
-        asked = self.spec.replicas if self.spec.mode == "replicated" else 0
-        return self._journal.keep(Roster(ident, self.name, view.at, self._replicas(view), asked))
+        return self._journal.keep(Roster(ident, self.name, view.at, self._replicas(view), self.asked))
 
     def _replicas(self, view: View) -> tuple[Replica, ...]:
         return _as_replicas(task for task in view.of(self.id) if task.running)
+
+
+class ServiceHandle(RunningService):
+    """A service of ours while it is deployed; made by ``Swarm.deploy``, which also takes it away.
+
+    Attributes:
+        spec: as it was deployed last.
+    """
+
+    def __init__(
+        self,
+        spec: ServiceSpec,
+        ident: str,
+        *,
+        engine: Engine,
+        journal: Journal,
+        wait: Callable[..., View],
+        read: Callable[[tuple[str, ...]], View],
+    ) -> None:
+        super().__init__(ident, spec.name, engine=engine, journal=journal, read=read)
+        self.spec, self._wait = spec, wait
+        self._removed: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.spec.name
+
+    @property
+    def asked(self) -> int:
+        """How many replicas it was scaled to; 0 for a global service."""
+        return self.spec.replicas if self.spec.mode == "replicated" else 0
+
+    @property
+    def port(self) -> int:
+        """Its first published port; 0 if it publishes none.
+
+        Raises:
+            Unmeasurable: the manager does not answer, or has not assigned a port yet.
+        """
+        wanted = self.spec.ports[0].published if self.spec.ports else 0
+        return wanted or next((port.published for port in self.service().ports), 0)
 
     def running(self, n: int | None = None) -> Condition:
         """The condition that exactly ``n`` tasks run; by default as many as it was scaled to."""

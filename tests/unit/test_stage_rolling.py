@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
-from harness.stage.rolling import _News
+from harness.stage.rolling import News
 from harness.swarm.cluster import Swarm
 from harness.swarm.service import ServiceHandle
 
@@ -13,11 +13,11 @@ OLD = {"StartedAt": "1", "State": "completed", "Message": "update completed"}
 SERVICE = cast("ServiceHandle", SimpleNamespace(id="s1"))
 
 
-def news(*told: dict[str, Any] | None) -> _News:
+def news(*told: dict[str, Any] | None) -> News:
     """The news of a service whose inspect answers these one after the other."""
     answers = iter(told)
     engine = SimpleNamespace(inspect=lambda _kind, _ident: {"UpdateStatus": next(answers)})
-    return _News(cast("Swarm", SimpleNamespace(engine=engine)), SERVICE)
+    return News(cast("Swarm", SimpleNamespace(engine=engine)), SERVICE)
 
 
 def test_the_update_before_stands_until_the_next_begins() -> None:
