@@ -1,4 +1,4 @@
-"""A stack from a compose file, the user's own or one of ours: it runs, answers, is updated and removed whole."""
+"""A stack from a compose file, the user's own or one of ours: it runs, answers, and is removed whole."""
 
 from functools import partial
 from itertools import starmap

@@ -21,10 +21,8 @@ _UNREACHED = re.compile(
 # what the CLI says of its own future
 _OF_NO_INTEREST = re.compile(r"Since --detach=false|In a future release, --detach")
 _NEWS = re.compile(r"(Creating|Updating) (service|network|config|secret) ")
-# what the engine and the CLI put before what they have to say
-_BEFORE = re.compile(
-    r"^(Error response from daemon: |rpc error: code = \w+ desc = |failed to [^:]+: Error response)"
-)
+# what the CLI and the engine put before what they have to say
+_BEFORE = re.compile(r".*(?:Error response from daemon: |code = \w+ desc = )")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +68,7 @@ class Cli:
         words += [] if self.resolve else ["--resolve-image", "never"]
         done = self._run([*words, name], file, bound=_DEPLOY)
         if not done.ok:
-            said = _said(done)
+            said = _said(done).replace(f"{name}_", "")  # services as the file calls them
             if _UNREACHED.search(said):
                 raise Unmeasurable(f"the stack could not be deployed: {said}")
             raise RequestError(f"{file.name}: {said}", remedy=_remedy(said))

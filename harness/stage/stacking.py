@@ -30,6 +30,7 @@ from harness.swarm.cluster import Swarm
 from harness.swarm.stack import Stack
 from harness.swarm.sweeping import STACK_LABEL
 
+_OURS = resources.files("harness.workloads") / "stack.yml"
 _AGAIN = 0.2  # seconds between two looks at updates
 _VOLUMES = 30.0  # seconds for a node to remove volumes
 _WARM = 10  # requests through each entry node before and after an update
@@ -97,7 +98,11 @@ def stack(stage: Stage, swarm: Swarm, request: pytest.FixtureRequest) -> Iterato
         yield Deployed(deployed, seen, deployed.services())
 
 
-_OURS = resources.files("harness.workloads") / "stack.yml"
+@pytest.fixture(scope="session", autouse=True)
+def theirs_first(stage: Stage, request: pytest.FixtureRequest) -> None:
+    """The user's services come before anything else: where they do not run, nothing is worth looking at."""
+    if stage.request.stack is not None or stage.request.services:
+        request.getfixturevalue("stack")
 
 
 def _named(swarm: Swarm, names: tuple[str, ...]) -> tuple[Service, ...]:
@@ -238,7 +243,7 @@ def gone(
 
 @pytest.fixture
 def look_for(stage: Stage, swarm: Swarm) -> Callable[[StackRemoval], StackRemoval]:
-    """``look_for(removal)``: on a lab, also what the nodes still have of it, once they had time to clear it."""
+    """``look_for(removal)``: on a lab, also what nodes still have of it once they had time to clear it."""
     found = labs.find() if stage.request.target == "lab" else None
     seconds = 15.0  # for a node to remove what its tasks used
 

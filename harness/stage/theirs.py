@@ -1,4 +1,4 @@
-"""Asking services that somebody else wrote: by what they answer where they say who they are, else by count."""
+"""Asking services that somebody else wrote: judged by what they answer, or by what the kernels count."""
 
 from __future__ import annotations
 

@@ -100,6 +100,6 @@ class _Watch:
         last = failed[-1].error
         if "unhealthy" in last:
             told = f"{self.service.name} never becomes healthy ({len(failed)} tasks were ended for it)"
-            return RequestError(told, remedy="its health check, by hand, in a container of that image")
+            return RequestError(told, remedy="--keep-workloads leaves it there to be looked at")
         told = f"{self.service.name} ends again and again ({len(failed)} times): {last}"
-        return RequestError(told, remedy=f"docker service logs {self.service.name}")
+        return RequestError(told, remedy="--keep-workloads leaves it there to be looked at")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness.clock import Deadline
@@ -74,7 +75,8 @@ class Stack:
         services = self.services()
         if not services:
             raise RequestError(f"{self.file.name} describes no service", remedy="is it the right file?")
-        view = wait(self._swarm, services, within, f"{self.name} runs")
+        short = [replace(one, name=one.name.removeprefix(f"{self.name}_")) for one in services]
+        view = wait(self._swarm, short, within, f"{self.name} runs")
         return saw(self._swarm, view, services, self._began, self)
 
     def remove(self) -> StackRemoval:
