@@ -20,22 +20,22 @@ def test_every_service_runs_what_it_asks_for(stack, promise):
 
 
 @pytest.mark.check("stack.answers")
-def test_every_node_answers_on_each_published_port(asked, promise):
+def test_every_node_answers_on_each_published_port(published, promise):
     """In HTTP where the application speaks it, else as its kernel does."""
-    promise.each("stack.answers", starmap(answers_everywhere, asked.heard))
-    promise.each("stack.answers", starmap(counted_answers, asked.mute))
+    promise.each("stack.answers", starmap(answers_everywhere, published.heard))
+    promise.each("stack.answers", starmap(counted_answers, published.mute))
 
 
 @pytest.mark.check("stack.covered")
-def test_every_replica_is_used_through_every_node(asked, limits, promise):
+def test_every_replica_is_used_through_every_node(published, limits, promise):
     """By what the answers say of who gave them; where they do not, by the kernels' own count."""
     by_name = partial(covered, miss=limits.miss, false_alarm=limits.false_alarm, periods=limits.periods)
-    promise.each("stack.covered", starmap(by_name, asked.named))
-    promise.each("stack.covered", starmap(counted_covered, asked.counted))
+    promise.each("stack.covered", starmap(by_name, published.named))
+    promise.each("stack.covered", starmap(counted_covered, published.counted))
 
 
 @pytest.mark.check("stack.even")
-def test_every_replica_gets_its_share(asked, limits, promise):
+def test_every_replica_gets_its_share(published, limits, promise):
     """Through every node, on every port."""
     by_name = partial(
         even,
@@ -45,8 +45,8 @@ def test_every_replica_gets_its_share(asked, limits, promise):
         margin=limits.share_margin,
         confidence=limits.share_confidence,
     )
-    promise.each("stack.even", starmap(by_name, asked.named))
-    promise.each("stack.even", starmap(counted_even, asked.turns))
+    promise.each("stack.even", starmap(by_name, published.named))
+    promise.each("stack.even", starmap(counted_even, published.turns))
 
 
 @pytest.mark.check("stack.tables")

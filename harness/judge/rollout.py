@@ -41,7 +41,7 @@ def replaces(rollout: Rollout, traffic: Sequence[Traffic] = ()) -> Verdict:
         traffic: steady requests to each of its published ports while it went on.
     """
     parts = [_ended(rollout, "completed")] if rollout.state != "completed" else _left(rollout)
-    told = "; ".join(map(losses.told, traffic)) or "it is published nowhere"
+    told = "; ".join(map(losses.told, traffic)) or "it has no port that speaks HTTP"
     return conclude(
         parts or [GOOD],
         f"{count(len(rollout.running), 'task')} replaced in {rollout.ended - rollout.began:.0f} s: {told}",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import importlib.resources
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from harness.report.summary import MARK, headline
 from harness.report.terminal import duration
 from harness.report.verdicts import Checked, Document
 
+_LATE = re.compile(r"the generator itself was late: (\d+) of (\d+) requests (began over [^,]*)")
+_SEVERAL = 2
 _MEANS = {
     State.UPHELD: "Every promise that was checked held.",
     State.REFUTED: "The swarm broke a promise. What is broken comes first.",
@@ -66,11 +69,26 @@ def page(saved: Saved, found: Document) -> str:
             percentiles=latency.percentiles(latencies),
             loads=loads,
             limits=_limits(environment.get("limits", {})),
-            troubles=[str(one.get("text", "")) for kind in ("trouble", "note") for one in saved.of(kind)],
+            troubles=_folded(
+                str(one.get("text", "")) for kind in ("trouble", "note") for one in saved.of(kind)
+            ),
             torn=saved.torn,
             plotly=_plotly() if figures else "",
         )
     )
+
+
+def _folded(texts: Iterable[str]) -> list[str]:
+    """What went wrong beside the swarm; what the generator says of each of its traffics is one line."""
+    every = list(texts)
+    late = [found for found in map(_LATE.match, every) if found]
+    if len(late) < _SEVERAL:
+        return every
+    behind, planned = (sum(int(found[part]) for found in late) for part in (1, 2))
+    told = (
+        f"the generator itself was late in {len(late)} traffics: {behind} of {planned} requests {late[0][3]}"
+    )
+    return [told, *(text for text in every if not _LATE.match(text))]
 
 
 def _chapters(found: Document) -> dict[str, list[Checked]]:

@@ -9,6 +9,7 @@ import dataclasses
 import importlib
 import json
 import pkgutil
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from harness.judge import machine
 from harness.judge.verdict import Finding, State, Subject, Verdict, replay, unknown, worst
 
 SCHEMA = 1
+_RUN = re.compile(r"^h-[0-9a-f]{6}-")  # what tells the names of runs apart
 
 
 class _Part(BaseModel):
@@ -106,7 +108,9 @@ class Document(_Part):
         same = [one for one in self.checks if one.id == check.id]
         if len(same) == 1:
             return check.id
-        for values in ([one.subject.path for one in same], [one.subject.service for one in same]):
+        services = [_RUN.sub("", one.subject.service) for one in same]
+        ports = [f"{name}:{one.numbers.get('port', '')}" for name, one in zip(services, same, strict=True)]
+        for values in ([one.subject.path for one in same], services, ports):
             if len(set(values)) == len(values) and all(values):
                 return f"{check.id} ({values[next(n for n, one in enumerate(same) if one is check)]})"
         return f"{check.id} (claim {next(n for n, one in enumerate(same, start=1) if one is check)})"

@@ -150,10 +150,16 @@ def ways(swarm: Swarm, stack: Deployed, entries: tuple[str, ...]) -> tuple[Way, 
 @pytest.fixture(scope="session")
 def asked(stage: Stage, swarm: Swarm, ways: tuple[Way, ...]) -> Asked:
     """What came of asking each published port through every node that must answer."""
-    if not ways:
-        pytest.skip("no service of it publishes a TCP port")
     with stage.steps("ask its published ports"):
         return theirs.ask(stage, swarm, ways)
+
+
+@pytest.fixture(scope="session")
+def published(asked: Asked, ways: tuple[Way, ...]) -> Asked:
+    """The same, where there is a port to ask."""
+    if not ways:
+        pytest.skip("no service of it publishes a TCP port")
+    return asked
 
 
 @pytest.fixture
@@ -165,22 +171,24 @@ def stack_tables(stage: Stage, swarm: Swarm, stack: Deployed) -> tuple[Taken, li
 
 @pytest.fixture
 def replaced(
-    stage: Stage, swarm: Swarm, stack: Deployed, ways: tuple[Way, ...]
+    stage: Stage, swarm: Swarm, stack: Deployed, asked: Asked
 ) -> list[tuple[Rollout, tuple[Traffic, ...]]]:
-    """Every task replaced by force, under steady requests to each published port that answered."""
+    """Every task replaced by force, under steady requests to each published port that speaks HTTP."""
     if stack.stack is None:
         raise Unmeasurable("services that ran already are not updated")
     services = [one for one in stack.services if not one.mode.endswith("-job")]
     with stage.steps("update every service"), contextlib.ExitStack() as asking:
-        steady = {way: asking.enter_context(theirs.steady(stage, swarm, way)) for way in ways}
-        for traffic in steady.values():
+        steady = [
+            (way.service.name, asking.enter_context(theirs.steady(stage, swarm, way)))
+            for way in asked.speaking
+        ]
+        for _, traffic in steady:
             traffic.wait_each(_WARM, within=30)
         rollouts = _force(stage, swarm, stack.stack, services)
-        for traffic in steady.values():
+        for _, traffic in steady:
             traffic.wait_each(_WARM, within=30)
     return [
-        (one, tuple(steady[way].traffic for way in ways if way.service.name == one.service))
-        for one in rollouts
+        (one, tuple(traffic.traffic for name, traffic in steady if name == one.service)) for one in rollouts
     ]
 
 

@@ -46,13 +46,14 @@ class Asked:
     """What came of asking, ready to be judged.
 
     Attributes:
-        heard: per port that speaks HTTP: the traffic.
+        heard: per port that speaks HTTP: the traffic; ``speaking``: these ports.
         named: per port whose answers say who gave them: traffic, roster, tables.
         mute: per port that speaks no HTTP: traffic, counters before and after, roster, port.
         counted: per port whose answers do not say who gave them: the same; ``turns``: and the tables.
     """
 
     heard: tuple[tuple[Traffic], ...]
+    speaking: tuple[Way, ...]
     named: tuple[tuple[Traffic, Roster, Balancers], ...]
     mute: tuple[tuple[Traffic, Counted, Counted, Roster, int], ...]
     counted: tuple[tuple[Traffic, Counted, Counted, Roster, int], ...]
@@ -114,6 +115,8 @@ def ask(stage: Stage, swarm: Swarm, ways: Sequence[Way]) -> Asked:
         Unmeasurable: this machine cannot ask.
     """
     patterns = _patterns(stage, ways)
+    if not ways:
+        return Asked((), (), (), (), (), ())
     limits, image = stage.settings.limits, stage.settings.images.job
     learned = [_learn(stage, swarm, way, patterns.get(way.service.name)) for way in ways if way.entries]
     before, tables = counting.count(swarm, image)
@@ -139,6 +142,7 @@ def ask(stage: Stage, swarm: Swarm, ways: Sequence[Way]) -> Asked:
     counts = [(one, traffic, roster) for one, traffic, roster in balanced if not one.named]
     return Asked(
         heard=tuple((traffic,) for one, traffic, _ in seen if one.http),
+        speaking=tuple(one.way for one, _, _ in seen if one.http),
         named=tuple((traffic, roster, tables) for one, traffic, roster in balanced if one.named),
         mute=tuple((t, before, after, r, one.way.port.published) for one, t, r in counts if not one.http),
         counted=tuple((t, before, after, r, one.way.port.published) for one, t, r in counts),

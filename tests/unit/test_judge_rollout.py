@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from harness.evidence import Rollout, Traffic
-from harness.judge.rollout import completes, fails_well
+from harness.judge.rollout import completes, fails_well, replaces
 from harness.judge.verdict import State, Verdict
 from harness.model import Outcome, Path, Sample
 
@@ -114,3 +114,11 @@ def test_a_failed_update_that_ends_otherwise_is_told(changed: dict[str, object],
     verdict = fails_well(rollout, asked(), ends="paused", lost_share=0.01)
 
     assert (verdict.state, found(verdict)) == (State.REFUTED, [(name, "")])
+
+
+def test_what_a_forced_update_costs_is_told_and_not_judged() -> None:
+    """Whose application it is decides that; that swarm calls it completed is judged."""
+    assert replaces(GOOD, [asked(manager=50)]).sentence == "2 tasks replaced in 20 s: 50 of 200 requests lost"
+    assert replaces(GOOD).state is State.UPHELD
+    assert found(replaces(PAUSED)) == [("update-failed", "")]
+    assert found(replaces(dataclasses.replace(GOOD, running=("a", "d")))) == [("old-task-left", "")]

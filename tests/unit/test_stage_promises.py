@@ -98,3 +98,12 @@ def test_composing_is_as_strict_as_its_worst_part(states: list[State]) -> None:
 def test_an_unjudged_verdict_reads_as_one_sentence() -> None:
     """What a person sees first is the state."""
     assert str(Verdict(State.UPHELD, "all 3 nodes answered")) == "upheld: all 3 nodes answered"
+
+
+def test_each_of_several_things_is_written_down(ledger: Promises) -> None:
+    """Of none nothing is said: the check stays open."""
+    ledger.each("spread.even", iter([upheld("one"), refuted("other")]))
+    ledger.each("spread.covered", ())
+
+    assert [claim.verdict.sentence for claim in ledger.claims] == ["one", "other"]
+    assert "spread.covered" in ledger.open

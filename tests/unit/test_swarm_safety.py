@@ -15,6 +15,7 @@ from harness.engine.protocol import InUseError
 from harness.engine.spec import RUN_LABEL, ConfigFile, ConfigSpec, NetworkSpec
 from harness.errors import RequestError
 from harness.swarm import lock, sweep
+from harness.swarm.sweeping import STACK_LABEL
 from tests.contract.swarms import WEB, Bench, bench
 
 
@@ -184,6 +185,18 @@ def test_a_sweep_removes_by_label_and_says_what(lab: Bench) -> None:
     assert [service.name for service in lab.engine.services()] == ["theirs"]
     assert [network.name for network in lab.engine.networks()] == ["ingress"]
     assert lab.swarm.sweep() == []
+
+
+def test_a_sweep_takes_the_stacks_of_runs(lab: Bench) -> None:
+    """The CLI labels them with their name, which begins with the run's id; users' stacks stay."""
+    for stack in ("h-abc123-shop", "h-def456-shop", "shop"):
+        lab.engine.create_service(
+            dataclasses.replace(WEB, name=f"{stack}_web", ports=(), labels={STACK_LABEL: stack})
+        )
+
+    assert sweep(lab.engine, lab.clock, run="abc123") == ["service h-abc123-shop_web"]
+    assert sweep(lab.engine, lab.clock) == ["service h-def456-shop_web"]
+    assert [service.name for service in lab.engine.services()] == ["shop_web"]
 
 
 def test_a_sweep_of_one_run_leaves_the_others(lab: Bench) -> None:
