@@ -106,6 +106,7 @@ CHAPTERS = {
     "stack": "A stack from a compose file",
     "swarm": "Preflight",
 }
+OF_OUR_STACKS = frozenset({"stack.updates", "stack.removed"})  # not of services that ran already
 PROFILES: tuple[str, ...] = ("smoke", "release", "full")
 _BY_ID = {check.id: check for check in CHECKS}
 
@@ -128,9 +129,9 @@ def of_stack(*, ours: bool) -> tuple[str, ...]:
     Args:
         ours: whether the run deploys them, so that it may update and remove them too.
     """
-    theirs = {"stack.updates", "stack.removed"}
     stack = (check.id for check in CHECKS if check.id.startswith("stack."))
-    return ("cluster.nodes-ready", "cluster.leader", *(one for one in stack if ours or one not in theirs))
+    chosen = (one for one in stack if ours or one not in OF_OUR_STACKS)
+    return ("cluster.nodes-ready", "cluster.leader", *chosen)
 
 
 def chapter_of(ident: str) -> str:

@@ -74,6 +74,11 @@ def gate_command(
     else:
         profile = profile or ("release" if target == "lab" else "smoke")
         chosen = checks.select(profile, only=only or (), skip=skip or ())
+    wrong = [check.id for check in chosen if check.id in checks.OF_OUR_STACKS]
+    if service and wrong:
+        raise RequestError(
+            f"{wrong[0]} is for what the run itself deploys", remedy="use --stack with the compose file"
+        )
     if list_checks:
         return _list(chosen, as_json=as_json)
     if pause_after is not None and pause_after not in STEPS:

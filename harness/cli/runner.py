@@ -73,7 +73,8 @@ def run(request: Request, progress: Progress) -> Outcome:
         log.write("phase", name="all", seconds=time.monotonic() - began)
     for trouble in troubles:
         print(f"harness: {trouble}", file=sys.stderr)  # noqa: T201  one line per trouble, on stderr
-    code = Exit.INTERRUPTED if interrupted else written.exit
+    wrong = any(isinstance(trouble, RequestError) for trouble in troubles)
+    code = Exit.INTERRUPTED if interrupted else Exit.BAD_REQUEST if wrong else written.exit
     return Outcome(int(code), written.document, written.summary)
 
 

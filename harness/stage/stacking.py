@@ -102,7 +102,7 @@ def stack(stage: Stage, swarm: Swarm, request: pytest.FixtureRequest) -> Iterato
 def theirs_first(stage: Stage, request: pytest.FixtureRequest) -> None:
     """The user's services come before anything else: where they do not run, nothing is worth looking at."""
     if stage.request.stack is not None or stage.request.services:
-        request.getfixturevalue("stack")
+        theirs.patterns(stage, request.getfixturevalue("ways"))
 
 
 def _named(swarm: Swarm, names: tuple[str, ...]) -> tuple[Service, ...]:

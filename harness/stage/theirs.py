@@ -114,11 +114,11 @@ def ask(stage: Stage, swarm: Swarm, ways: Sequence[Way]) -> Asked:
         RequestError: a pattern of ``--identity`` is none, or for a service that is not there.
         Unmeasurable: this machine cannot ask.
     """
-    patterns = _patterns(stage, ways)
+    told = patterns(stage, ways)
     if not ways:
         return Asked((), (), (), (), (), ())
     limits, image = stage.settings.limits, stage.settings.images.job
-    learned = [_learn(stage, swarm, way, patterns.get(way.service.name)) for way in ways if way.entries]
+    learned = [_learn(stage, swarm, way, told.get(way.service.name)) for way in ways if way.entries]
     before, tables = counting.count(swarm, image)
     seen: list[tuple[_Learned, Traffic, Roster]] = []
     for one in learned:
@@ -150,10 +150,14 @@ def ask(stage: Stage, swarm: Swarm, ways: Sequence[Way]) -> Asked:
     )
 
 
-def _patterns(stage: Stage, ways: Sequence[Way]) -> dict[str, Pattern]:
-    """By the service's name: where it says who it is."""
+def patterns(stage: Stage, ways: Sequence[Way]) -> dict[str, Pattern]:
+    """By the service's name: where it says who it is.
+
+    Raises:
+        RequestError: a pattern is none, or for a service that has no published port.
+    """
     short = {_short(stage, way.service.name): way.service.name for way in ways}
-    told = [(name, text) for name, text in stage.settings.stack.identity.items()]
+    told = list(stage.settings.stack.identity.items())
     for text in stage.request.identity:
         name, equals, rest = text.partition("=")
         plain = name.partition(":")[0] in {"header", "body"}

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.lab.uml.lab import UmlLab
+from harness.stage.workloads import Ports
 from tests.lab.processes import Box
 
 _WIPE = "rm -rf /var/lib/docker/volumes/h-*-data/_data/*"
@@ -35,6 +36,17 @@ iptables -t nat $rule
 _RULE = "POSTROUTING -s 172.18.0.0/16 ! -o docker_gwbridge -j MASQUERADE"
 _NO_NAT = f'[ "$(hostname)" != swarm-worker1 ] || iptables -t nat -D {_RULE}'
 _NAT = f'[ "$(hostname)" != swarm-worker1 ] || iptables -t nat -A {_RULE}'
+_WEB = Ports(8080)["stack-web"]  # whoami's, in the stack of ours
+_STACK_CLOSED = _CLOSED.replace("8086", str(_WEB))
+_STACK_SHORT = f"""
+[ "$(hostname)" = swarm-worker1 ] || exit 0
+cd /var/run/docker/netns
+mark=$(nsenter --net=ingress_sbox iptables -t mangle -S PREROUTING |
+    grep -- '--dport {_WEB} ' | grep -o '0x[0-9a-f]*' | head -n 1)
+mark=$((mark))
+server=$(nsenter --net=ingress_sbox ipvsadm -Ln | grep -A 1 "^FWM  $mark " | tail -n 1 | awk '{{print $2}}')
+nsenter --net=ingress_sbox ipvsadm -d -f "$mark" -r "$server"
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +78,11 @@ def deployed(box: Box) -> bool:
     return any(phase["name"].startswith("deploy ") for phase in box.records("phase"))
 
 
+def stacked(box: Box) -> bool:
+    """The stack runs, and is not asked yet."""
+    return any(phase["name"] == "deploy stack.yml" for phase in box.records("phase"))
+
+
 def killed(box: Box) -> bool:
     """A task dies at this moment; its successor begins five seconds later."""
     return bool(box.records("fault-begins"))
@@ -85,6 +102,12 @@ ROWS = {
     ),
     "11: a secret that a log tells": Broken(
         "secret.nowhere-else", _LEAK, begun, "secret-leaked", None, _NO_LEAK
+    ),
+    "10: an entry node that does not know a stack's port": Broken(
+        "stack.answers", _STACK_CLOSED, stacked, "entry-dead", "swarm-worker1"
+    ),
+    "10: an entry node that does not use one of a stack's replicas": Broken(
+        "stack.covered", _STACK_SHORT, stacked, "replica-missing-at-entry", "swarm-worker1"
     ),
     "13: a volume that lost its data": Broken("volume.kept", _WIPE, killed, "data-lost"),
     "13: a volume emptied while its task is away": Broken(
