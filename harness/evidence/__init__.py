@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TypeAlias, get_args
 
+from harness.evidence.captures import Capture, Hop, Traced
 from harness.evidence.events import Change, Fault, History, Rollout
 from harness.evidence.files import HeldFile, Keeping, Place
 from harness.evidence.mesh import HOST, Dump, KernelLook, Truth
@@ -63,6 +64,7 @@ Evidence: TypeAlias = (
     | Stacked
     | StackRemoval
     | Counted
+    | Capture
 )
 Span: TypeAlias = tuple[float, float]
 
@@ -78,6 +80,7 @@ __all__ = [
     "HOST",
     "KINDS",
     "Balancers",
+    "Capture",
     "Change",
     "Cluster",
     "Counted",
@@ -89,6 +92,7 @@ __all__ = [
     "Fault",
     "HeldFile",
     "History",
+    "Hop",
     "Keeping",
     "KernelLook",
     "Link",
@@ -114,6 +118,7 @@ __all__ = [
     "StackRemoval",
     "Stacked",
     "StackedService",
+    "Traced",
     "Traffic",
     "Truth",
     "Vantage",

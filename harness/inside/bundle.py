@@ -11,6 +11,7 @@ from harness.errors import Unmeasurable
 LARGEST = 500_000  # bytes that a swarm config may have on every engine
 _PACKAGES = ("harness", "harness.inside", "harness.inside.scripts")
 _MODULES = (
+    "capture",
     "counters",
     "datapath",
     "dns",

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from harness import lab as labs
-from harness.evidence import NameWatch, OverlayMesh, WayOut
-from harness.inside import fresh, leaving, pairs, silence, witness
+from harness.evidence import Capture, NameWatch, OverlayMesh, WayOut
+from harness.inside import capturing, fresh, leaving, pairs, silence, witness
 from harness.inside.pairs import MESH, SIZES, VANTAGES, PairLook
 from harness.stage import workloads
 from harness.stage.session import Stage
@@ -75,6 +75,16 @@ def way_out(stage: Stage, swarm: Swarm, works: Workloads) -> WayOut:
     """From a task on every node to this machine, which is outside."""
     with stage.steps("from tasks to a host outside"):
         return leaving.leave(swarm, works.network, stage.settings.images.job)
+
+
+@pytest.fixture(scope="session")
+def captured(
+    stage: Stage, swarm: Swarm, works: Workloads, whoami: ServiceHandle, entries: tuple[str, ...]
+) -> Capture:
+    """Packets of requests to whoami through every node, captured in every namespace of every node."""
+    with stage.steps("capture packets"):
+        each = len(whoami.replicas())  # one turn of round robin
+        return capturing.capture(swarm, stage.settings.images.job, works.targets(whoami, entries), each)
 
 
 @pytest.fixture(scope="session")
