@@ -45,6 +45,10 @@ CHECKS: tuple[Check, ...] = (
     Check("keepalive.pins", "a kept-alive connection stays with one replica (by design)", "release"),
     Check("redis.counter", "every request to flask-redis is counted exactly once", "release"),
     Check("redis.counter-through-kill", "no answered request is lost from the count", "release", True),
+    Check("redis.refused", "a wrong password fails the web tier, and the log says whose it is", "full"),
+    Check(
+        "redis.restarted", "a Redis without a volume starts empty when killed, and that is said", "full", True
+    ),
     Check("task-kill.replaced", "a killed task is replaced in time", "release", True),
     Check("task-kill.outage", "a killed task costs no more than its budget", "release", True),
     Check("task-kill.silent", "no request goes to a dead task for long", "release", True),

@@ -11,6 +11,7 @@ from typing import TypeAlias, get_args
 from harness.evidence.captures import Capture, Hop, Traced
 from harness.evidence.events import Change, Fault, History, Rollout
 from harness.evidence.files import HeldFile, Keeping, Place
+from harness.evidence.logs import Complaint
 from harness.evidence.mesh import HOST, Dump, KernelLook, Truth
 from harness.evidence.nodes import (
     Balancers,
@@ -65,6 +66,7 @@ Evidence: TypeAlias = (
     | StackRemoval
     | Counted
     | Capture
+    | Complaint
 )
 Span: TypeAlias = tuple[float, float]
 
@@ -83,6 +85,7 @@ __all__ = [
     "Capture",
     "Change",
     "Cluster",
+    "Complaint",
     "Counted",
     "CountedServer",
     "Counter",

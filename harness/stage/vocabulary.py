@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,7 +11,7 @@ from harness import lab as labs
 from harness.config import Limits
 from harness.engine.protocol import Engine
 from harness.errors import RequestError
-from harness.evidence import Cluster, Roster
+from harness.evidence import Cluster, Complaint, Roster, Traffic
 from harness.journal import Journal
 from harness.lab.protocol import Lab
 from harness.stage import STAGE, opening, workloads
@@ -176,10 +176,52 @@ def healthy(
 
 
 @pytest.fixture(scope="session")
-def flask(stage: Stage, swarm: Swarm, works: Workloads, entries: tuple[str, ...]) -> Iterator[ServiceHandle]:
+def redis(swarm: Swarm, works: Workloads) -> Iterator[ServiceHandle]:
+    """Redis without a volume; it comes up with who needs it."""
+    with swarm.deploy(works.redis()) as handle:
+        yield handle
+
+
+@pytest.fixture(scope="session")
+def flask(
+    stage: Stage, redis: ServiceHandle, swarm: Swarm, works: Workloads, entries: tuple[str, ...]
+) -> Iterator[ServiceHandle]:
     """flask-redis over Redis."""
-    with swarm.deploy(works.redis()) as redis, swarm.deploy(works.flask()) as handle:
+    with swarm.deploy(works.flask()) as handle:
         with stage.steps("deploy flask-redis"):
             works.bring_up(redis, handle)
             works.settle(handle, entries)
         yield handle
+
+
+@pytest.fixture
+def refused(
+    stage: Stage, redis: ServiceHandle, swarm: Swarm, works: Workloads, entries: tuple[str, ...]
+) -> Iterator[ServiceHandle]:
+    """flask-redis that was given another password than Redis."""
+    with swarm.deploy(works.refused()) as handle:
+        with stage.steps("deploy flask-redis with a wrong password"):
+            works.bring_up(redis, handle)
+            works.listens(handle, entries)
+        yield handle
+
+
+@pytest.fixture(scope="session")
+def complaint(
+    stage: Stage, swarm: Swarm, redis: ServiceHandle
+) -> Callable[[ServiceHandle, Traffic], Complaint]:
+    """``complaint(flask, traffic)``: if requests to it failed, what it wrote last."""
+    longest = 200  # lines, and characters of one: the end of a log says why
+
+    def read(service: ServiceHandle, traffic: Traffic) -> Complaint:
+        lines: list[tuple[str, str]] = []
+        if not all(one.ok for one in traffic.samples):
+            names = {node.id: node.hostname for node in swarm.nodes()}
+            told = swarm.engine.service_logs(service.id)[-longest:]
+            lines = [(names.get(one.node, ""), one.text[:longest]) for one in told]
+        found = Complaint(
+            stage.journal.new_id("complaint"), service.name, redis.name, swarm.clock.now(), tuple(lines)
+        )
+        return stage.journal.keep(found)
+
+    return read

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from harness.clock import Deadline
 from harness.engine.spec import ConfigFile, ServiceSpec, Update
+from harness.evidence import Traffic
 from harness.judge.timeline import slowest_start
-from harness.model import Network
+from harness.model import Network, Outcome
 from harness.probe import sampler
 from harness.probe.target import Target
 from harness.stage.session import Stage
@@ -36,6 +37,7 @@ _NEEDED: dict[str, tuple[str, ...]] = {
     "stack-web": ("stack.",),
     "stack-counter": ("stack.",),
     "stack-agent": ("stack.",),
+    "refused": ("redis.refused",),
 }
 
 
@@ -132,6 +134,10 @@ class Workloads:
             self._stage.run, image=self._images.flask, network=self.network.id, port=self.ports["flask"]
         )
 
+    def refused(self) -> ServiceSpec:
+        """The flask tier with another password than Redis'."""
+        return flask_redis.refused(self.flask(), port=self.ports["refused"])
+
     def kept(self, node: str) -> tuple[ServiceSpec, ServiceSpec]:
         """A Redis that keeps its data on a local volume of a node (hostname), and a flask tier over it."""
         data = flask_redis.keeping(self.redis(), self._stage.run, node=node)
@@ -181,11 +187,27 @@ class Workloads:
         Tasks run a moment before gossip has told every node of them. What this sees is journaled and judged
         by nobody; a swarm that never settles is judged by the traffic that follows, as it then is.
         """
-        journal, replicas = self._stage.journal, len(service.replicas())
+        replicas = len(service.replicas())
+
+        def reached(traffic: Traffic) -> bool:
+            seen = [{one.replica for one in traffic.at(entry) if one.ok} for entry in entries]
+            return all(len(replies) == replicas for replies in seen)
+
+        self._ask_until(service, entries, replicas, reached)
+
+    def listens(self, service: ServiceHandle, entries: tuple[str, ...]) -> None:
+        """Ask until it refuses no connection any more, whatever it answers, or the time is up."""
+        refused = Outcome.REFUSED
+        self._ask_until(
+            service, entries, 1, lambda traffic: all(one.outcome is not refused for one in traffic.samples)
+        )
+
+    def _ask_until(
+        self, service: ServiceHandle, entries: tuple[str, ...], each: int, over: Callable[[Traffic], bool]
+    ) -> None:
+        journal = self._stage.journal
         asked, deadline = self.targets(service, entries), Deadline.after(_SETTLE, journal.clock)
         while not deadline.passed:
-            traffic = sampler.burst(asked, replicas, journal=journal, give_up_after=2)
-            seen = [{one.replica for one in traffic.at(target.entry) if one.ok} for target in asked]
-            if all(len(replies) == replicas for replies in seen):
+            if over(sampler.burst(asked, each, journal=journal, give_up_after=2)):
                 return
             journal.clock.sleep(0.2)

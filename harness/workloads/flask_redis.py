@@ -92,6 +92,13 @@ def over_kept(spec: ServiceSpec, *, port: int) -> ServiceSpec:
     )
 
 
+def refused(spec: ServiceSpec, *, port: int) -> ServiceSpec:
+    """A web tier (from :func:`flask`) that Redis refuses, published at another port."""
+    env = {**spec.env, "REDIS_PASS": "another"}
+    ports = (Port(port, TARGET),)
+    return dataclasses.replace(spec, name=f"{spec.name}-refused", env=env, ports=ports, replicas=1)
+
+
 def on(node: str) -> tuple[str, ...]:
     """The constraint to one node (hostname)."""
     return (f"node.hostname == {node}",)

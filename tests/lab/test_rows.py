@@ -53,6 +53,14 @@ _NO_SHORT_CUT = """
 iptables -t nat -S DOCKER-INGRESS | grep -- '--dport 8080 .*:80$' | sed 's/^-A/-D/' |
     while read -r rule; do iptables -t nat $rule; done
 """
+# another password than the web tier was given; connections that were let in before are ended
+_PASSWORD = """
+for redis in $(docker ps -q --filter name=-redis); do
+    old=$(docker inspect -f '{{index .Args 2}}' "$redis")
+    docker exec "$redis" redis-cli -a "$old" config set requirepass another
+    docker exec "$redis" redis-cli -a another client kill type normal
+done
+"""
 _WEB = Ports(8080)["stack-web"]  # whoami's, in the stack of ours
 _STACK_CLOSED = _CLOSED.replace("8086", str(_WEB))
 _STACK_SHORT = f"""
@@ -122,6 +130,9 @@ ROWS = {
     ),
     "7: an entry node that goes past its balancer": Broken(
         "packet.captured", _SHORT_CUT, deployed, "another-way", "swarm-worker1", _NO_SHORT_CUT
+    ),
+    "9: a password that Redis no longer takes": Broken(
+        "redis.counter", _PASSWORD, deployed, "password-refused"
     ),
     "10: an entry node that does not know a stack's port": Broken(
         "stack.answers", _STACK_CLOSED, stacked, "entry-dead", "swarm-worker1"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.evidence import Counter, Roster, Traffic
-from harness.judge.counter import counts_through_kill
+from harness.evidence import Counter, Fault, Roster, Traffic
+from harness.judge.counter import counts_through_kill, falls_once
 from harness.judge.verdict import State
 from harness.judge.volume import another_volume
 from harness.model import Outcome, Path, Replica, Sample
@@ -171,3 +171,45 @@ def test_a_redis_that_only_counts_never_falls(began: list[float], data: st.DataO
     verdict = counts_through_kill(Counter("counter-1", "flask", 50, 1000), traffic, readings=1)
 
     assert [one.name for one in verdict.findings] == ["counter-differs"]
+
+
+def test_a_redis_without_a_volume_falls_once_and_it_is_said() -> None:
+    """At the kill; that is its nature."""
+    verdict = falls_once(*restarted([(1.0, 5), (2.0, 6), (4.0, 1), (5.0, 2)]))
+
+    assert verdict.state is State.UPHELD
+    assert verdict.sentence.startswith("it fell once, from 6 to 1, when Redis was killed: its data is gone")
+
+
+def test_a_redis_that_kept_its_data_is_told_too() -> None:
+    """It may have a volume."""
+    assert "never fell" in falls_once(*restarted([(1.0, 5), (2.0, 6), (4.0, 7)])).sentence
+
+
+def test_a_fall_before_the_kill_is_data_lost() -> None:
+    """And two falls are two Redises behind one name."""
+    early = falls_once(*restarted([(1.0, 5), (1.5, 2), (4.0, 3)]))
+    twice = falls_once(*restarted([(1.0, 5), (4.0, 1), (5.0, 6), (6.0, 2)]))
+
+    assert [one.name for one in early.findings] == ["data-lost"]
+    assert [one.name for one in twice.findings] == ["counter-differs"]
+
+
+def test_without_the_count_on_both_sides_nothing_is_told() -> None:
+    """Nor without a kill."""
+    counter, traffic, fault = restarted([(1.0, 5), (2.0, 6)])
+
+    assert falls_once(counter, traffic, fault).state is State.UNKNOWN
+    assert falls_once(*restarted([(4.0, 6)])).state is State.UNKNOWN
+    assert falls_once(counter, traffic, dataclasses.replace(fault, proved=None)).state is State.UNKNOWN
+
+
+def restarted(told: list[tuple[float, int]]) -> tuple[Counter, Traffic, Fault]:
+    """What the answers told, by when they were asked for; Redis was killed after three seconds."""
+    samples = tuple(
+        Sample(n, "a", Path.INGRESS, at, at, at + 0.1, Outcome.OK, "t", counter=count)
+        for n, (at, count) in enumerate(told)
+    )
+    traffic = Traffic("traffic-9", "flask", Path.INGRESS, ("a",), 0.5, 9.0, samples)
+    fault = Fault("fault-9", "kill-task", "t", 3.0, 3.1, ended=3.2)
+    return Counter("counter-9", "flask", 4, told[-1][1]), traffic, fault
