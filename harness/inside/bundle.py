@@ -31,6 +31,7 @@ _MODULES = (
     "quiet",
     "sizes",
     "space",
+    "speaking",
     "tables",
     "vantages",
     "web",

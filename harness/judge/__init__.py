@@ -13,6 +13,7 @@ from harness.judge.leaving import leaves_by_its_node
 from harness.judge.names import tasks_resolve, vip_resolves
 from harness.judge.overlay import first_packets, mesh_open
 from harness.judge.payload import sizes_pass
+from harness.judge.published import answers_at_home, reaches_all
 from harness.judge.reach import answers_everywhere, answers_without_task, closed_after_remove
 from harness.judge.recovery import detected, rejoined, replaced, rescheduled
 from harness.judge.rollout import completes, fails_well
@@ -26,6 +27,7 @@ from harness.judge.volume import another_volume
 
 __all__ = [
     "another_volume",
+    "answers_at_home",
     "answers_everywhere",
     "answers_without_task",
     "bounds",
@@ -51,6 +53,7 @@ __all__ = [
     "outage",
     "pinned",
     "ports_open",
+    "reaches_all",
     "readable",
     "rejoined",
     "replaced",

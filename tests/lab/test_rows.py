@@ -26,12 +26,19 @@ nohup sh -c '
 echo $! > /run/leaks
 """
 _NO_LEAK = 'kill "$(cat /run/leaks)" 2>/dev/null; rm -f /run/leaks /var/log/app.log'
-_CLOSED = """
-[ "$(hostname)" = swarm-worker1 ] || exit 0
-rule=$(iptables -t nat -S DOCKER-INGRESS | grep -- '--dport 8086 ' | sed 's/^-A/-D/')
+_ONE_NODE = '[ "$(hostname)" = swarm-worker1 ] || exit 0'
+_CLOSED = f"""
+{_ONE_NODE}
+rule=$(iptables -t nat -S DOCKER-INGRESS | grep -- '-p %s .*--dport %d ' | sed 's/^-A/-D/')
 test -n "$rule"
 iptables -t nat $rule
 """
+# on the node that has no task of it
+_SQUATS = """
+iptables -t nat -S DOCKER | grep -q -- '--dport 8090 ' ||
+    docker run -d --name squatter -p 8090:80 traefik/whoami:v1.10.3
+"""
+_LEAVES = "docker rm -f squatter >/dev/null 2>&1 || true"
 _RULE = "POSTROUTING -s 172.18.0.0/16 ! -o docker_gwbridge -j MASQUERADE"
 _NO_NAT = f'[ "$(hostname)" != swarm-worker1 ] || iptables -t nat -D {_RULE}'
 _NAT = f'[ "$(hostname)" != swarm-worker1 ] || iptables -t nat -A {_RULE}'
@@ -46,6 +53,7 @@ class Broken:
         plant: shell, on every node; ``heal``: after the run.
         moment: when, by what the journal of the run holds.
         name: of the finding; ``node``: where it must be placed, empty for a whole service, None for any node.
+        paused: whether the run waits, once its services are deployed, for what is planted.
     """
 
     check: str
@@ -54,6 +62,7 @@ class Broken:
     name: str
     node: str | None = ""
     heal: str = "true"
+    paused: bool = False
 
 
 def begun(box: Box) -> bool:
@@ -64,6 +73,11 @@ def begun(box: Box) -> bool:
 def deployed(box: Box) -> bool:
     """The service answers, and is not updated yet."""
     return any(phase["name"].startswith("deploy ") for phase in box.records("phase"))
+
+
+def paused(box: Box) -> bool:
+    """The services answer, and the run waits."""
+    return bool(box.records("paused"))
 
 
 def killed(box: Box) -> bool:
@@ -80,8 +94,17 @@ ROWS = {
     "5: a node that does not translate what leaves": Broken(
         "overlay.way-out", _NO_NAT, begun, "outside-unreached", "swarm-worker1", _NAT
     ),
+    "6: a node that does not translate datagrams": Broken(
+        "reach.udp", _CLOSED % ("udp", 8088), paused, "entry-dead", "swarm-worker1", paused=True
+    ),
+    "6: a stranger on a port in host mode": Broken(
+        "reach.host-mode", _SQUATS, paused, "port-open-without-task", None, _LEAVES, paused=True
+    ),
+    "6: a node that does not translate the second port": Broken(
+        "reach.two-ports", _CLOSED % ("tcp", 8089), paused, "entry-dead", "swarm-worker1", paused=True
+    ),
     "12: an entry node that loses what is sent during an update": Broken(
-        "update.pauses", _CLOSED, deployed, "lost-in-change", "swarm-worker1"
+        "update.pauses", _CLOSED % ("tcp", 8086), deployed, "lost-in-change", "swarm-worker1"
     ),
     "11: a secret that a log tells": Broken(
         "secret.nowhere-else", _LEAK, begun, "secret-leaked", None, _NO_LEAK
@@ -99,10 +122,12 @@ def test_what_is_broken_is_named(the_lab: UmlLab, box: Box, row: str) -> None:
     broken = ROWS[row]
 
     try:
-        with box.started("gate", "--profile", "full", "--only", broken.check) as gate:
+        waits = ("--pause-after", "deploy") if broken.paused else ()
+        with box.started("gate", "--profile", "full", "--only", broken.check, *waits) as gate:
             gate.reaches(lambda: broken.moment(box))
             for node in the_lab.nodes:
                 assert the_lab.exec(node.hostname, ["sh", "-c", broken.plant]).ok
+            (box.runs()[-1] / "continue").touch()
             done = gate.ended()
     finally:
         for node in the_lab.nodes:
