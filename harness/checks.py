@@ -64,6 +64,11 @@ CHECKS: tuple[Check, ...] = (
     Check("load.fresh", "fresh connections under load keep to the limits", "release"),
     Check("load.kept", "kept-alive connections under load keep to the limits", "release"),
     Check("scale.costs", "scaling up and down under load costs hardly a request", "full", True),
+    Check("reach.port-added", "a port that is added to a service answers by every node", "full", True),
+    Check("reach.port-removed", "a port that is taken from a service is closed on every node", "full", True),
+    Check(
+        "reach.port-moved", "a port that another service takes over is answered by that alone", "full", True
+    ),
     Check("update.pauses", "an update whose tasks crash pauses, and the service serves on", "full", True),
     Check("update.completes", "an update replaces every task and costs hardly a request", "full", True),
     Check("update.costs", "an update costs no more than its order and health check allow", "full", True),

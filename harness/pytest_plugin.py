@@ -28,6 +28,7 @@ _WORDS = (
     "secrecy",
     "rolling",
     "publishing",
+    "republishing",
 )
 ROOT = Path(__file__).resolve().parents[1]
 _EXIT = {State.UPHELD: Exit.UPHELD, State.REFUTED: Exit.REFUTED, State.UNKNOWN: Exit.UNKNOWN}

@@ -2,7 +2,8 @@
 
 import pytest
 
-from harness.judge.published import answers_at_home, reaches_all
+from harness.judge.published import answers_at_home, reaches_all, serves_again, serves_on
+from harness.judge.reach import closed_after_remove
 
 
 @pytest.mark.check("reach.udp")
@@ -24,3 +25,34 @@ def test_each_of_two_ports_reaches_every_replica(first_port, second_port, promis
     """One mark for both, and a rule for each: one may be missing on one node."""
     promise("reach.two-ports", reaches_all(first_port.traffic, first_port.roster, port=first_port.port))
     promise("reach.two-ports", reaches_all(second_port.traffic, second_port.roster, port=second_port.port))
+
+
+@pytest.mark.check("reach.port-added")
+def test_a_port_that_is_added_answers_everywhere(port_added, promise):
+    """moby/moby#33691: its rules are missing on one node, while the older port's are there."""
+    came, stayed = port_added.asked, port_added.steady
+
+    promise("reach.port-added", reaches_all(came.traffic, came.roster, port=came.port))
+    promise("reach.port-added", serves_again(stayed, change="a port was added", within=port_added.within))
+
+
+@pytest.mark.check("reach.port-removed")
+def test_a_port_that_is_removed_is_closed_everywhere(port_removed, limits, promise):
+    """The service lives on, and so does its other port."""
+    promise("reach.port-removed", closed_after_remove(port_removed.closure, within=limits.closed_within))
+    promise(
+        "reach.port-removed",
+        serves_again(port_removed.steady, change="a port was removed", within=port_removed.within),
+    )
+
+
+@pytest.mark.check("reach.port-moved")
+def test_a_port_that_moves_is_answered_by_its_new_service_alone(port_moved, limits, promise):
+    """A rule left behind would lead to tasks of the service that had it."""
+    came, stayed = port_moved.asked, port_moved.steady
+
+    promise("reach.port-moved", reaches_all(came.traffic, came.roster, port=came.port))
+    promise(
+        "reach.port-moved",
+        serves_on(stayed, change="a port was moved", lost_share=limits.update_lost_share),
+    )

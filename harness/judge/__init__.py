@@ -13,7 +13,7 @@ from harness.judge.leaving import leaves_by_its_node
 from harness.judge.names import tasks_resolve, vip_resolves
 from harness.judge.overlay import first_packets, mesh_open
 from harness.judge.payload import sizes_pass
-from harness.judge.published import answers_at_home, reaches_all
+from harness.judge.published import answers_at_home, reaches_all, serves_again, serves_on
 from harness.judge.reach import answers_everywhere, answers_without_task, closed_after_remove
 from harness.judge.recovery import detected, rejoined, replaced, rescheduled
 from harness.judge.rollout import completes, fails_well
@@ -61,6 +61,8 @@ __all__ = [
     "rescheduled",
     "rotated",
     "scales",
+    "serves_again",
+    "serves_on",
     "silent_after_death",
     "sizes_pass",
     "stats",

@@ -10,10 +10,10 @@ from collections import Counter
 from typing import Any
 
 from harness.evidence import Roster, Traffic
-from harness.judge import stats
+from harness.judge import losses, stats
 from harness.judge.symptoms import Entry, entries
 from harness.judge.verdict import Finding, Subject, Verdict, judge, unknown
-from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed, replaced, tally
+from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed, replaced, seconds, tally
 from harness.model import Outcome
 
 CHANCE = 1e-9  # of a false alarm per entry node and port: so little that no run's budget feels it
@@ -106,6 +106,63 @@ def _finding(name: str, entry: Entry, told: str, modes: tuple[str, ...], remedy:
 
 
 @judge
+def serves_on(traffic: Traffic, *, change: str, lost_share: float) -> Verdict:
+    """A port of another service answers all through a change.
+
+    Args:
+        traffic: steady requests to it.
+        change: what went on, in a clause (``a port was moved``).
+        lost_share: of the requests through an entry node, what may be lost.
+    """
+    parts = losses.within(traffic, lost_share, change) or [GOOD]
+    return _steady(parts, traffic, f"answered on while {change}")
+
+
+@judge
+def serves_again(traffic: Traffic, *, change: str, within: float) -> Verdict:
+    """The port that stays answers again by every node, once all tasks were replaced at once.
+
+    At once, for in a rolling change old and new tasks have different ports under one VIP, and engines without
+    moby/moby#51657 lose the new ones: all published ports (start-first; docker/cli#2274), or replicas.
+
+    Args:
+        traffic: steady requests to it.
+        change: what went on, in a clause (``a port was added``).
+        within: seconds from the first lost request to the last, per entry node.
+    """
+    parts = [_back(traffic, entry, change, within) for entry in traffic.entries]
+    return _steady(parts, traffic, f"answered again within {seconds(within)} while {change}")
+
+
+def _back(traffic: Traffic, node: str, change: str, within: float) -> Part:
+    samples = sorted(traffic.at(node), key=lambda one: one.began)
+    lost = [one for one in samples if not one.ok]
+    if not samples:
+        return blind(f"{node}: no request was sent while {change}")
+    took = lost[-1].ended - lost[0].began if lost else 0.0
+    if took <= within and samples[-1].ok:
+        return GOOD
+    still = "" if samples[-1].ok else ", and still at the end"
+    told = f"{node}: the port that stayed lost requests for {seconds(took)}{still} while {change}"
+    told += f", {seconds(within)} allowed"
+    remedy = (
+        "docker service ps: how long do its tasks take to start? If the port stays dead, update --force the "
+        "service: engines without moby/moby#51657 lose ports that change in a rolling update"
+    )
+    return bad(told, Finding("outage-too-long", Subject(node, traffic.service), told, ("A11",), remedy))
+
+
+def _steady(parts: list[Part], traffic: Traffic, did: str) -> Verdict:
+    return conclude(
+        parts,
+        f"the port that stayed {did}: {losses.told(traffic)} in {traffic.ended - traffic.began:.0f} s",
+        subject=Subject(service=traffic.service, path=traffic.path.value),
+        witnesses=("outside",),
+        numbers={"sent": len(traffic.samples), "lost": sum(not one.ok for one in traffic.samples)},
+    )
+
+
+@judge
 def answers_at_home(traffic: Traffic, roster: Roster, *, port: int) -> Verdict:
     """A port in host mode: a node with a task answers by its own task, every other lets nobody in.
 
@@ -193,4 +250,4 @@ def _numbers(every: tuple[Entry, ...]) -> dict[str, Any]:
     }
 
 
-__all__ = ["answers_at_home", "reaches_all"]
+__all__ = ["answers_at_home", "reaches_all", "serves_again", "serves_on"]

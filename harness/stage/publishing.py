@@ -19,7 +19,7 @@ from harness.swarm.cluster import Swarm
 from harness.swarm.service import ServiceHandle
 from harness.workloads import speaking as speakers
 
-_MANY = 60  # questions to each entry node and port: a replica that none of them reached is missing
+MANY = 60  # questions to each entry node and port: a replica that none of them reached is missing
 _SETTLE = 15.0  # seconds for new tasks to listen
 _FEW = 12  # the same where one answer of a stranger says it all
 
@@ -72,8 +72,8 @@ class Ports:
     def _send(self, targets: list[Target], *, udp: bool) -> Traffic:
         journal, timeout = self._stage.journal, self._stage.settings.limits.request_timeout
         if udp:
-            return send(targets, _MANY, journal=journal, timeout=timeout, give_up_after=8)
-        return sampler.burst(targets, _MANY, journal=journal, timeout=timeout)
+            return send(targets, MANY, journal=journal, timeout=timeout, give_up_after=8)
+        return sampler.burst(targets, MANY, journal=journal, timeout=timeout)
 
 
 @pytest.fixture(scope="module")

@@ -37,6 +37,8 @@ _NEEDED: dict[str, tuple[str, ...]] = {
     "speaking": ("reach.udp", "reach.two-ports", "reach.source", "reach.hairpin"),  # TCP and UDP
     "speaking-too": ("reach.udp", "reach.two-ports", "reach.source", "reach.hairpin"),
     "hosted": ("reach.host-mode", "reach.source"),
+    "ported": ("reach.port-",),
+    "moving": ("reach.port-",),
 }
 
 
@@ -127,6 +129,12 @@ class Workloads:
                 second=self.ports["speaking-too"],
                 ways=ways,
             )
+
+    @contextlib.contextmanager
+    def ported(self, suffix: str) -> Iterator[ServiceSpec]:
+        """whoami with a health check, whose published ports are to change; then all its tasks do, at once."""
+        with self._checked(suffix, self.ports["ported"], replicas=2) as spec:
+            yield dataclasses.replace(spec, update=Update(order="stop-first", parallelism=0))
 
     def hosted(self, replicas: int) -> ServiceSpec:
         """whoami on a port in host mode: no two tasks on one node."""

@@ -38,6 +38,10 @@ _SQUATS = """
 iptables -t nat -S DOCKER | grep -q -- '--dport 8090 ' ||
     docker run -d --name squatter -p 8090:80 traefik/whoami:v1.10.3
 """
+_DIVERTED = _ONE_NODE + "; iptables -t nat -%s PREROUTING -p tcp --dport 8092 -j %s"
+_BYPASS = "ACCEPT"  # past docker's chain
+_OTHER = "REDIRECT --to-port 2376"  # to who listens always
+_FORMER = "DNAT --to-destination 172.18.0.2:8091"  # to the ingress sandbox, at the port of another service
 _LEAVES = "docker rm -f squatter >/dev/null 2>&1 || true"
 _RULE = "POSTROUTING -s 172.18.0.0/16 ! -o docker_gwbridge -j MASQUERADE"
 _NO_NAT = f'[ "$(hostname)" != swarm-worker1 ] || iptables -t nat -D {_RULE}'
@@ -102,6 +106,33 @@ ROWS = {
     ),
     "6: a node that does not translate the second port": Broken(
         "reach.two-ports", _CLOSED % ("tcp", 8089), paused, "entry-dead", "swarm-worker1", paused=True
+    ),
+    "6: a node that does not translate an added port": Broken(
+        "reach.port-added",
+        _DIVERTED % ("I", _BYPASS),
+        paused,
+        "entry-dead",
+        "swarm-worker1",
+        _DIVERTED % ("D", _BYPASS),
+        paused=True,
+    ),
+    "6: a port that somebody keeps open": Broken(
+        "reach.port-removed",
+        _DIVERTED % ("I", _OTHER),
+        paused,
+        "port-open-after-remove",
+        "swarm-worker1",
+        _DIVERTED % ("D", _OTHER),
+        paused=True,
+    ),
+    "6: a port that leads to the service that had it": Broken(
+        "reach.port-moved",
+        _DIVERTED % ("I", _FORMER),
+        paused,
+        "foreign-answer-at-entry",
+        "swarm-worker1",
+        _DIVERTED % ("D", _FORMER),
+        paused=True,
     ),
     "12: an entry node that loses what is sent during an update": Broken(
         "update.pauses", _CLOSED % ("tcp", 8086), deployed, "lost-in-change", "swarm-worker1"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.evidence import Roster, Traffic
-from harness.judge.published import answers_at_home, reaches_all
+from harness.judge.published import answers_at_home, reaches_all, serves_again, serves_on
 from harness.judge.verdict import State, Verdict
 from harness.model import Outcome, Path, Replica, Sample
 
@@ -161,3 +161,33 @@ def test_in_host_mode_nothing_is_known_without_asking() -> None:
     assert home([]).state is State.UNKNOWN
     assert home(["b"], []).state is State.UNKNOWN
     assert answers_at_home(asked({M: ["a"]}), Roster("r", "s", 0.0, ()), port=8090).state is State.UNKNOWN
+
+
+def away(seconds: int, *, ends: Answer = "a") -> Traffic:
+    """Ten requests/s for 20 s, of which one worker lost some seconds' worth."""
+    worker = [*["a"] * 50, *[Outcome.REFUSED] * (10 * seconds), *["a"] * (149 - 10 * seconds), ends]
+    return asked({M: ["a"] * 200, W1: worker, W2: ["a"] * 200})
+
+
+def test_a_port_that_stays_may_be_away_while_all_tasks_are_replaced() -> None:
+    """For as long as a task takes to start, and no longer; and it must come back."""
+    change = "a port was added"
+    quick, slow, dead = (
+        serves_again(traffic, change=change, within=8.0)
+        for traffic in (away(6), away(12), away(3, ends=Outcome.REFUSED))
+    )
+
+    assert quick.state is serves_again(away(0), change=change, within=8.0).state is State.UPHELD
+    assert "60 of 600 requests lost" in quick.sentence
+    assert told(slow) == told(dead) == {("outage-too-long", W1)}
+    assert serves_again(asked({M: []}), change=change, within=8.0).state is State.UNKNOWN
+    assert serves_again(asked({}), change=change, within=8.0).state is State.UNKNOWN
+
+
+def test_another_services_port_is_not_touched() -> None:
+    """Hardly a request may be lost there."""
+    change = "a port was moved"
+
+    assert serves_on(away(0), change=change, lost_share=0.01).state is State.UPHELD
+    assert told(serves_on(away(1), change=change, lost_share=0.01)) == {("lost-in-change", W1)}
+    assert serves_on(asked({}), change=change, lost_share=0.01).state is State.UNKNOWN
