@@ -42,6 +42,8 @@ CHECKS: tuple[Check, ...] = (
     Check("reach.udp", "every node answers every datagram on a published UDP port", "full"),
     Check("reach.host-mode", "a port in host mode is answered only where a task runs, by that task", "full"),
     Check("reach.two-ports", "each of two ports of a service reaches every replica by every node", "full"),
+    Check("reach.source", "tasks see the entry node by the mesh, their client in host mode", "full"),
+    Check("reach.hairpin", "a task reaches its own service, and itself, by VIP and published port", "full"),
     Check("dns.fresh", "tasks.<name> follows within its bound when a service is scaled", "release"),
     Check("keepalive.pins", "a kept-alive connection stays with one replica (by design)", "release"),
     Check("redis.counter", "every request to flask-redis is counted exactly once", "release"),

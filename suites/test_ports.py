@@ -4,6 +4,7 @@ import pytest
 
 from harness.judge.published import answers_at_home, reaches_all, serves_again, serves_on
 from harness.judge.reach import closed_after_remove
+from harness.judge.seen import reaches_itself, sources_as_documented
 
 
 @pytest.mark.check("reach.udp")
@@ -25,6 +26,18 @@ def test_each_of_two_ports_reaches_every_replica(first_port, second_port, promis
     """One mark for both, and a rule for each: one may be missing on one node."""
     promise("reach.two-ports", reaches_all(first_port.traffic, first_port.roster, port=first_port.port))
     promise("reach.two-ports", reaches_all(second_port.traffic, second_port.roster, port=second_port.port))
+
+
+@pytest.mark.check("reach.source")
+def test_tasks_see_whom_they_must(sources, promise):
+    """moby/moby#25526: the mesh hides clients, by design; host mode does not."""
+    promise("reach.source", sources_as_documented(sources))
+
+
+@pytest.mark.check("reach.hairpin")
+def test_a_task_reaches_its_own_service(turned, promise):
+    """Out by its own node's port or VIP, and back in: to itself as well."""
+    promise("reach.hairpin", reaches_itself(turned.hairpins, turned.roster))
 
 
 @pytest.mark.check("reach.port-added")

@@ -36,6 +36,7 @@ from harness.evidence.pairs import (
     WayOut,
 )
 from harness.evidence.preflight import EngineLook, Preflight
+from harness.evidence.seen import Hairpins, Sources
 
 Evidence: TypeAlias = (
     Traffic
@@ -59,6 +60,8 @@ Evidence: TypeAlias = (
     | Keeping
     | Rollout
     | WayOut
+    | Sources
+    | Hairpins
 )
 Span: TypeAlias = tuple[float, float]
 
@@ -81,6 +84,7 @@ __all__ = [
     "EngineLook",
     "Evidence",
     "Fault",
+    "Hairpins",
     "HeldFile",
     "History",
     "Keeping",
@@ -104,6 +108,7 @@ __all__ = [
     "Rollout",
     "Roster",
     "SizeTry",
+    "Sources",
     "Span",
     "Traffic",
     "Truth",

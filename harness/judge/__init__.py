@@ -19,6 +19,7 @@ from harness.judge.recovery import detected, rejoined, replaced, rescheduled
 from harness.judge.rollout import completes, fails_well
 from harness.judge.scaling import scales
 from harness.judge.secrecy import kept_while_used, nowhere_else, readable, rotated
+from harness.judge.seen import reaches_itself, sources_as_documented
 from harness.judge.settle import even_again
 from harness.judge.spread import covered, even, pinned
 from harness.judge.vantage import vantages_agree
@@ -54,6 +55,7 @@ __all__ = [
     "pinned",
     "ports_open",
     "reaches_all",
+    "reaches_itself",
     "readable",
     "rejoined",
     "replaced",
@@ -65,6 +67,7 @@ __all__ = [
     "serves_on",
     "silent_after_death",
     "sizes_pass",
+    "sources_as_documented",
     "stats",
     "tasks_resolve",
     "throughput",

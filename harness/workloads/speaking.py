@@ -62,7 +62,7 @@ def service(
         "tcp": [FIRST, SECOND],
         "udp": [DATAGRAMS],
         "ways": [[way.label, way.host, way.port] for way in ways],
-        "turns": 2 * REPLICAS,
+        "turns": 5 * REPLICAS,  # by all ways together so many that its own answer is among them
         "patience": PATIENCE,
     }
     return ServiceSpec(

@@ -42,6 +42,12 @@ _DIVERTED = _ONE_NODE + "; iptables -t nat -%s PREROUTING -p tcp --dport 8092 -j
 _BYPASS = "ACCEPT"  # past docker's chain
 _OTHER = "REDIRECT --to-port 2376"  # to who listens always
 _FORMER = "DNAT --to-destination 172.18.0.2:8091"  # to the ingress sandbox, at the port of another service
+# clients of a port in host mode are hidden; the target port of the mesh is another
+_HIDES = "iptables -t nat -%s POSTROUTING -s 192.168.200.1 -p tcp --dport 80 -j MASQUERADE"
+# from its tasks, through its own published port, back to itself
+_NO_TURN = (
+    _ONE_NODE + "; iptables -%s DOCKER-USER -i docker_gwbridge -o docker_gwbridge -p tcp --dport 8088 -j DROP"
+)
 _LEAVES = "docker rm -f squatter >/dev/null 2>&1 || true"
 _RULE = "POSTROUTING -s 172.18.0.0/16 ! -o docker_gwbridge -j MASQUERADE"
 _NO_NAT = f'[ "$(hostname)" != swarm-worker1 ] || iptables -t nat -D {_RULE}'
@@ -106,6 +112,12 @@ ROWS = {
     ),
     "6: a node that does not translate the second port": Broken(
         "reach.two-ports", _CLOSED % ("tcp", 8089), paused, "entry-dead", "swarm-worker1", paused=True
+    ),
+    "6: clients that are hidden in host mode": Broken(
+        "reach.source", _HIDES % "I", paused, "source-hidden", None, _HIDES % "D", paused=True
+    ),
+    "6: a node that lets no task turn back": Broken(
+        "reach.hairpin", _NO_TURN % "I", paused, "hairpin-lost", "swarm-worker1", _NO_TURN % "D", paused=True
     ),
     "6: a node that does not translate an added port": Broken(
         "reach.port-added",

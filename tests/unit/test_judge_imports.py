@@ -35,4 +35,5 @@ def test_the_package_registers_every_judge() -> None:
         "another_volume", "readable", "nowhere_else", "kept_while_used", "rotated", "completes",
         "fails_well", "scales", "leaves_by_its_node",
         "reaches_all", "answers_at_home", "serves_on", "serves_again",
+        "sources_as_documented", "reaches_itself",
     }  # fmt: skip

@@ -16,6 +16,7 @@ from harness.model import Outcome
 from harness.probe.datagrams import datagrams
 from harness.probe.http1 import get
 from harness.probe.target import Target
+from harness.stage.seeing import _own_service
 
 
 @pytest.fixture(name="journal")
@@ -78,6 +79,11 @@ def test_the_program_answers_over_tcp_and_asks_its_own() -> None:
         threading.Thread(target=speaking.connections, args=work, daemon=True).start()
         reply = get(Target("n1", "127.0.0.1", port, expect_name="s:1/tcp"))
         rows = speaking.own(args)
+        service = Target("n1", "127.0.0.1", port)
+        first, again = _own_service(service, skip=()), _own_service(service, skip=("task0", "task1"))
 
     assert (reply.outcome, reply.answer.replica, reply.answer.source) == (Outcome.OK, "task1", "127.0.0.1")
     assert [row[:3] for row in rows] == [["VIP", "ok", "task1"]] * 3 + [["node", "refused", ""]] * 2
+    assert first == ("task1", [("task1", way, outcome, who) for way, outcome, who, _ in rows])
+    assert again == ("task1", [])
+    assert _own_service(Target("n1", "127.0.0.1", closed), skip=()) == ("", [])

@@ -55,8 +55,9 @@ def _answer(connection: socket.socket, client: Any, name: str, task: str, args: 
                 return
             asked += part
         body = says(name, task, f"{client[0]}:{client[1]}")
-        if asked.startswith(b"GET /own "):
-            body = json.dumps({"task": task, "rows": own(args)}).encode()
+        if asked.startswith(b"GET /own?"):
+            told = task in asked.split(b" ")[1].decode("ascii", "replace").partition("?")[2].split(",")
+            body = json.dumps({"task": task, "rows": [] if told else own(args)}).encode()
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         connection.sendall(head.encode() + body)
 
