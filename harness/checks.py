@@ -41,6 +41,11 @@ CHECKS: tuple[Check, ...] = (
     Check("reach.vantages", "a published port answers alike from every vantage point", "release"),
     Check("overlay.after-quiet", "after a silence the first packet of every pair arrives", "full"),
     Check("overlay.way-out", "a task reaches a host outside, with its node's address", "full"),
+    Check("reach.udp", "every node answers every datagram on a published UDP port", "full"),
+    Check("reach.host-mode", "a port in host mode is answered only where a task runs, by that task", "full"),
+    Check("reach.two-ports", "each of two ports of a service reaches every replica by every node", "full"),
+    Check("reach.source", "tasks see the entry node by the mesh, their client in host mode", "full"),
+    Check("reach.hairpin", "a task reaches its own service, and itself, by VIP and published port", "full"),
     Check("dns.fresh", "tasks.<name> follows within its bound when a service is scaled", "release"),
     Check("keepalive.pins", "a kept-alive connection stays with one replica (by design)", "release"),
     Check("redis.counter", "every request to flask-redis is counted exactly once", "release"),
@@ -67,6 +72,11 @@ CHECKS: tuple[Check, ...] = (
     Check("load.fresh", "fresh connections under load keep to the limits", "release"),
     Check("load.kept", "kept-alive connections under load keep to the limits", "release"),
     Check("scale.costs", "scaling up and down under load costs hardly a request", "full", True),
+    Check("reach.port-added", "a port that is added to a service answers by every node", "full", True),
+    Check("reach.port-removed", "a port that is taken from a service is closed on every node", "full", True),
+    Check(
+        "reach.port-moved", "a port that another service takes over is answered by that alone", "full", True
+    ),
     Check("update.pauses", "an update whose tasks crash pauses, and the service serves on", "full", True),
     Check("update.completes", "an update replaces every task and costs hardly a request", "full", True),
     Check("update.costs", "an update costs no more than its order and health check allow", "full", True),

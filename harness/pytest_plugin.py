@@ -28,6 +28,9 @@ _WORDS = (
     "secrecy",
     "rolling",
     "stacking",
+    "publishing",
+    "republishing",
+    "seeing",
 )
 ROOT = Path(__file__).resolve().parents[1]
 _EXIT = {State.UPHELD: Exit.UPHELD, State.REFUTED: Exit.REFUTED, State.UNKNOWN: Exit.UNKNOWN}

@@ -38,6 +38,7 @@ from harness.evidence.pairs import (
     WayOut,
 )
 from harness.evidence.preflight import EngineLook, Preflight
+from harness.evidence.seen import Hairpins, Sources
 from harness.evidence.stacks import Counted, CountedServer, Stacked, StackedService, StackRemoval
 
 Evidence: TypeAlias = (
@@ -67,6 +68,8 @@ Evidence: TypeAlias = (
     | Counted
     | Capture
     | Complaint
+    | Sources
+    | Hairpins
 )
 Span: TypeAlias = tuple[float, float]
 
@@ -93,6 +96,7 @@ __all__ = [
     "EngineLook",
     "Evidence",
     "Fault",
+    "Hairpins",
     "HeldFile",
     "History",
     "Hop",
@@ -117,6 +121,7 @@ __all__ = [
     "Rollout",
     "Roster",
     "SizeTry",
+    "Sources",
     "Span",
     "StackRemoval",
     "Stacked",

@@ -33,6 +33,7 @@ _MODULES = (
     "quiet",
     "sizes",
     "space",
+    "speaking",
     "tables",
     "vantages",
     "web",

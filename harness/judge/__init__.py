@@ -13,11 +13,13 @@ from harness.judge.leaving import leaves_by_its_node
 from harness.judge.names import tasks_resolve, vip_resolves
 from harness.judge.overlay import first_packets, mesh_open
 from harness.judge.payload import sizes_pass
+from harness.judge.published import answers_at_home, reaches_all, serves_again, serves_on
 from harness.judge.reach import answers_everywhere, answers_without_task, closed_after_remove
 from harness.judge.recovery import detected, rejoined, replaced, rescheduled
 from harness.judge.rollout import completes, fails_well
 from harness.judge.scaling import scales
 from harness.judge.secrecy import kept_while_used, nowhere_else, readable, rotated
+from harness.judge.seen import reaches_itself, sources_as_documented
 from harness.judge.settle import even_again
 from harness.judge.spread import covered, even, pinned
 from harness.judge.vantage import vantages_agree
@@ -26,6 +28,7 @@ from harness.judge.volume import another_volume
 
 __all__ = [
     "another_volume",
+    "answers_at_home",
     "answers_everywhere",
     "answers_without_task",
     "bounds",
@@ -51,6 +54,8 @@ __all__ = [
     "outage",
     "pinned",
     "ports_open",
+    "reaches_all",
+    "reaches_itself",
     "readable",
     "rejoined",
     "replaced",
@@ -58,8 +63,11 @@ __all__ = [
     "rescheduled",
     "rotated",
     "scales",
+    "serves_again",
+    "serves_on",
     "silent_after_death",
     "sizes_pass",
+    "sources_as_documented",
     "stats",
     "tasks_resolve",
     "throughput",

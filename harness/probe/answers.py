@@ -11,7 +11,7 @@ _FLASK = re.compile(
     r"Hello Container World! I have been seen (?:b')?(?P<count>\w+)'? times"
     r" and my hostname is (?P<host>\S+?)\.?\s*\Z"
 )
-_WHOAMI = re.compile(r"(?P<key>Name|Hostname): (?P<value>\S.*)")
+_WHOAMI = re.compile(r"(?P<key>Name|Hostname|RemoteAddr): (?P<value>\S.*)")
 _LONGEST = 255  # of a hostname; more is not one
 
 
@@ -23,11 +23,13 @@ class Answer:
         replica: the hostname the answer gives, empty if it gives none.
         name: whoami's ``Name:``, empty if it has none.
         counter: flask-redis' count, None elsewhere and when Redis gave it no number.
+        source: address that whoami saw the request come from, without its port; empty if it tells none.
     """
 
     replica: str = ""
     name: str = ""
     counter: int | None = None
+    source: str = ""
 
 
 NOBODY = Answer()
@@ -48,7 +50,8 @@ def parse(body: bytes) -> Answer:
         match = _WHOAMI.fullmatch(line)
         if match is not None:
             found.setdefault(match["key"], match["value"].strip())
-    return Answer(_word(found.get("Hostname", "")), name=found.get("Name", ""))
+    source = found.get("RemoteAddr", "").rpartition(":")[0].strip("[]")
+    return Answer(_word(found.get("Hostname", "")), name=found.get("Name", ""), source=_word(source))
 
 
 def _word(text: str) -> str:

@@ -82,6 +82,10 @@ class Recorder:
         self.samples.append(sample)
         return sample
 
+    def take(self, sample: Sample) -> None:
+        """Keep a sample that no exchange gave; safe from several threads."""
+        self.samples.append(sample)
+
     def flush(self, *, now: float | None = None) -> None:
         """Write what is new; with ``now`` only if the last write is a while ago."""
         if now is not None and now - self._flushed < _LAG:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from harness.clock import Deadline
 from harness.engine.spec import ConfigFile, ServiceSpec, Update
 from harness.evidence import Traffic
+from harness.inside.bundle import pack
 from harness.judge.timeline import slowest_start
 from harness.model import Network, Outcome
 from harness.probe import sampler
@@ -17,7 +18,7 @@ from harness.probe.target import Target
 from harness.stage.session import Stage
 from harness.swarm.cluster import Swarm
 from harness.swarm.service import ServiceHandle
-from harness.workloads import flask_redis, whoami
+from harness.workloads import flask_redis, speaking, whoami
 
 START = 60.0  # seconds for a first deployment: images may have to be pulled
 _SETTLE = 15.0  # seconds for gossip to tell every node of every replica
@@ -38,6 +39,11 @@ _NEEDED: dict[str, tuple[str, ...]] = {
     "stack-counter": ("stack.",),
     "stack-agent": ("stack.",),
     "refused": ("redis.refused",),
+    "speaking": ("reach.udp", "reach.two-ports", "reach.source", "reach.hairpin"),  # TCP and UDP
+    "speaking-too": ("reach.udp", "reach.two-ports", "reach.source", "reach.hairpin"),
+    "hosted": ("reach.host-mode", "reach.source"),
+    "ported": ("reach.port-",),
+    "moving": ("reach.port-",),
 }
 
 
@@ -110,6 +116,35 @@ class Workloads:
         if checked:
             return self._checked(suffix, port, replicas=replicas)
         return contextlib.nullcontext(self._named(suffix, port, networks=(), replicas=replicas))
+
+    @contextlib.contextmanager
+    def speaking(self, nodes: Mapping[str, str]) -> Iterator[ServiceSpec]:
+        """Replicas that answer over TCP and UDP, and reach their service by its VIP and these addresses."""
+        name, port = speaking.name(self._stage.run), self.ports["speaking"]
+        ways = (
+            speaking.Way("VIP", name, speaking.FIRST),
+            *(speaking.Way(node, address, port) for node, address in nodes.items()),
+        )
+        with self._swarm.config(name, pack("speaking")):
+            yield speaking.service(
+                self._stage.run,
+                image=self._images.job,
+                network=self.network.id,
+                first=port,
+                second=self.ports["speaking-too"],
+                ways=ways,
+            )
+
+    @contextlib.contextmanager
+    def ported(self, suffix: str) -> Iterator[ServiceSpec]:
+        """whoami with a health check, whose published ports are to change; then all its tasks do, at once."""
+        with self._checked(suffix, self.ports["ported"], replicas=2) as spec:
+            yield dataclasses.replace(spec, update=Update(order="stop-first", parallelism=0))
+
+    def hosted(self, replicas: int) -> ServiceSpec:
+        """whoami on a port in host mode: no two tasks on one node."""
+        spec = self._named("hosted", self.ports["hosted"], networks=(), replicas=replicas)
+        return dataclasses.replace(spec, ports=(dataclasses.replace(spec.ports[0], mode="host"),))
 
     @contextlib.contextmanager
     def _checked(self, suffix: str, port: int, **changed: Any) -> Iterator[ServiceSpec]:

@@ -15,6 +15,7 @@ from harness.lab.uml.lab import UmlLab
 from harness.stage.workloads import Ports
 from tests.lab.processes import Box
 
+_PORTS = Ports(8080)
 _WIPE = "rm -rf /var/lib/docker/volumes/h-*-data/_data/*"
 # as an application would that logs its settings: as soon as a task has its secret
 _LEAK = """
@@ -27,12 +28,29 @@ nohup sh -c '
 echo $! > /run/leaks
 """
 _NO_LEAK = 'kill "$(cat /run/leaks)" 2>/dev/null; rm -f /run/leaks /var/log/app.log'
-_CLOSED = """
-[ "$(hostname)" = swarm-worker1 ] || exit 0
-rule=$(iptables -t nat -S DOCKER-INGRESS | grep -- '--dport 8086 ' | sed 's/^-A/-D/')
+_ONE_NODE = '[ "$(hostname)" = swarm-worker1 ] || exit 0'
+_CLOSED = f"""
+{_ONE_NODE}
+rule=$(iptables -t nat -S DOCKER-INGRESS | grep -- '-p %s .*--dport %d ' | sed 's/^-A/-D/')
 test -n "$rule"
 iptables -t nat $rule
 """
+# on the node that has no task of it
+_SQUATS = f"""
+iptables -t nat -S DOCKER | grep -q -- '--dport {_PORTS["hosted"]} ' ||
+    docker run -d --name squatter -p {_PORTS["hosted"]}:80 traefik/whoami:v1.10.3
+"""
+_DIVERTED = f"{_ONE_NODE}; iptables -t nat -%s PREROUTING -p tcp --dport {_PORTS['moving']} -j %s"
+_BYPASS = "ACCEPT"  # past docker's chain
+_OTHER = "REDIRECT --to-port 2376"  # to who listens always
+# to the ingress sandbox, at the port of another service
+_FORMER = f"DNAT --to-destination 172.18.0.2:{_PORTS['ported']}"
+# clients of a port in host mode are hidden; the target port of the mesh is another
+_HIDES = "iptables -t nat -%s POSTROUTING -s 192.168.200.1 -p tcp --dport 80 -j MASQUERADE"
+# from its tasks, through its own published port, back to itself
+_TURN = "DOCKER-USER -i docker_gwbridge -o docker_gwbridge -p tcp"
+_NO_TURN = f"{_ONE_NODE}; iptables -%s {_TURN} --dport {_PORTS['speaking']} -j DROP"
+_LEAVES = "docker rm -f squatter >/dev/null 2>&1 || true"
 _RULE = "POSTROUTING -s 172.18.0.0/16 ! -o docker_gwbridge -j MASQUERADE"
 _NO_NAT = f'[ "$(hostname)" != swarm-worker1 ] || iptables -t nat -D {_RULE}'
 _NAT = f'[ "$(hostname)" != swarm-worker1 ] || iptables -t nat -A {_RULE}'
@@ -61,8 +79,8 @@ for redis in $(docker ps -q --filter name=-redis); do
     docker exec "$redis" redis-cli -a another client kill type normal
 done
 """
-_WEB = Ports(8080)["stack-web"]  # whoami's, in the stack of ours
-_STACK_CLOSED = _CLOSED.replace("8086", str(_WEB))
+_WEB = _PORTS["stack-web"]  # whoami's, in the stack of ours
+_STACK_CLOSED = _CLOSED % ("tcp", _WEB)
 _STACK_SHORT = f"""
 [ "$(hostname)" = swarm-worker1 ] || exit 0
 cd /var/run/docker/netns
@@ -83,6 +101,7 @@ class Broken:
         plant: shell, on every node; ``heal``: after the run.
         moment: when, by what the journal of the run holds.
         name: of the finding; ``node``: where it must be placed, empty for a whole service, None for any node.
+        paused: whether the run waits, once its services are deployed, for what is planted.
     """
 
     check: str
@@ -91,6 +110,7 @@ class Broken:
     name: str
     node: str | None = ""
     heal: str = "true"
+    paused: bool = False
 
 
 def begun(box: Box) -> bool:
@@ -108,6 +128,11 @@ def stacked(box: Box) -> bool:
     return any(phase["name"] == "deploy stack.yml" for phase in box.records("phase"))
 
 
+def paused(box: Box) -> bool:
+    """The services answer, and the run waits."""
+    return bool(box.records("paused"))
+
+
 def killed(box: Box) -> bool:
     """A task dies at this moment; its successor begins five seconds later."""
     return bool(box.records("fault-begins"))
@@ -122,8 +147,55 @@ ROWS = {
     "5: a node that does not translate what leaves": Broken(
         "overlay.way-out", _NO_NAT, begun, "outside-unreached", "swarm-worker1", _NAT
     ),
+    "6: a node that does not translate datagrams": Broken(
+        "reach.udp", _CLOSED % ("udp", _PORTS["speaking"]), paused, "entry-dead", "swarm-worker1", paused=True
+    ),
+    "6: a stranger on a port in host mode": Broken(
+        "reach.host-mode", _SQUATS, paused, "port-open-without-task", None, _LEAVES, paused=True
+    ),
+    "6: a node that does not translate the second port": Broken(
+        "reach.two-ports",
+        _CLOSED % ("tcp", _PORTS["speaking-too"]),
+        paused,
+        "entry-dead",
+        "swarm-worker1",
+        paused=True,
+    ),
+    "6: clients that are hidden in host mode": Broken(
+        "reach.source", _HIDES % "I", paused, "source-hidden", None, _HIDES % "D", paused=True
+    ),
+    "6: a node that lets no task turn back": Broken(
+        "reach.hairpin", _NO_TURN % "I", paused, "hairpin-lost", "swarm-worker1", _NO_TURN % "D", paused=True
+    ),
+    "6: a node that does not translate an added port": Broken(
+        "reach.port-added",
+        _DIVERTED % ("I", _BYPASS),
+        paused,
+        "entry-dead",
+        "swarm-worker1",
+        _DIVERTED % ("D", _BYPASS),
+        paused=True,
+    ),
+    "6: a port that somebody keeps open": Broken(
+        "reach.port-removed",
+        _DIVERTED % ("I", _OTHER),
+        paused,
+        "port-open-after-remove",
+        "swarm-worker1",
+        _DIVERTED % ("D", _OTHER),
+        paused=True,
+    ),
+    "6: a port that leads to the service that had it": Broken(
+        "reach.port-moved",
+        _DIVERTED % ("I", _FORMER),
+        paused,
+        "foreign-answer-at-entry",
+        "swarm-worker1",
+        _DIVERTED % ("D", _FORMER),
+        paused=True,
+    ),
     "12: an entry node that loses what is sent during an update": Broken(
-        "update.pauses", _CLOSED, deployed, "lost-in-change", "swarm-worker1"
+        "update.pauses", _CLOSED % ("tcp", _PORTS["rolled"]), deployed, "lost-in-change", "swarm-worker1"
     ),
     "11: a secret that a log tells": Broken(
         "secret.nowhere-else", _LEAK, begun, "secret-leaked", None, _NO_LEAK
@@ -153,10 +225,12 @@ def test_what_is_broken_is_named(the_lab: UmlLab, box: Box, row: str) -> None:
     broken = ROWS[row]
 
     try:
-        with box.started("gate", "--profile", "full", "--only", broken.check) as gate:
+        waits = ("--pause-after", "deploy") if broken.paused else ()
+        with box.started("gate", "--profile", "full", "--only", broken.check, *waits) as gate:
             gate.reaches(lambda: broken.moment(box))
             for node in the_lab.nodes:
                 assert the_lab.exec(node.hostname, ["sh", "-c", broken.plant]).ok
+            (box.runs()[-1] / "continue").touch()
             done = gate.ended()
     finally:
         for node in the_lab.nodes:

@@ -25,9 +25,11 @@ Name: forged
 @pytest.mark.parametrize(
     ("body", "answer"),
     [
-        (WHOAMI, Answer("k1x9", "3f2a1c/whoami")),
-        (WHOAMI.replace(b"Name: 3f2a1c/whoami\n", b""), Answer("k1x9")),
-        (WHOAMI.replace(b"\n", b"\r\n"), Answer("k1x9", "3f2a1c/whoami")),
+        (WHOAMI, Answer("k1x9", "3f2a1c/whoami", source="10.0.0.2")),
+        (WHOAMI.replace(b"Name: 3f2a1c/whoami\n", b""), Answer("k1x9", source="10.0.0.2")),
+        (WHOAMI.replace(b"\n", b"\r\n"), Answer("k1x9", "3f2a1c/whoami", source="10.0.0.2")),
+        (b"Hostname: a\nRemoteAddr: [fd00::2]:51734\n", Answer("a", source="fd00::2")),
+        (b"Hostname: a\nRemoteAddr: who\n", Answer("a")),
         (b"Hostname: \nIP: 127.0.0.1\n", Answer()),
         (
             b"Hello Container World! I have been seen 17 times and my hostname is k1x9.\n",
