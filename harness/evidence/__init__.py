@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TypeAlias, get_args
 
+from harness.evidence.around import Around, Interface, NameDraw, Reach, Refusal
 from harness.evidence.events import Change, Fault, History, Rollout
 from harness.evidence.files import HeldFile, Keeping, Place
 from harness.evidence.mesh import HOST, Dump, KernelLook, Truth
@@ -21,6 +22,7 @@ from harness.evidence.nodes import (
     RealServer,
     VirtualServer,
 )
+from harness.evidence.onwire import Capture, Frames, Sent
 from harness.evidence.outside import Counter, Load, LoadCell, PortClosure, Roster, Traffic
 from harness.evidence.pairs import (
     NameSpan,
@@ -36,6 +38,7 @@ from harness.evidence.pairs import (
     WayOut,
 )
 from harness.evidence.preflight import EngineLook, Preflight
+from harness.evidence.vip import Idling, OwnVip, OwnVips, Quiet
 
 Evidence: TypeAlias = (
     Traffic
@@ -59,6 +62,11 @@ Evidence: TypeAlias = (
     | Keeping
     | Rollout
     | WayOut
+    | Around
+    | Refusal
+    | Capture
+    | OwnVips
+    | Idling
 )
 Span: TypeAlias = tuple[float, float]
 
@@ -73,7 +81,9 @@ KINDS: dict[str, type] = {kind.__name__.lower(): kind for kind in get_args(Evide
 __all__ = [
     "HOST",
     "KINDS",
+    "Around",
     "Balancers",
+    "Capture",
     "Change",
     "Cluster",
     "Counter",
@@ -81,28 +91,38 @@ __all__ = [
     "EngineLook",
     "Evidence",
     "Fault",
+    "Frames",
     "HeldFile",
     "History",
+    "Idling",
+    "Interface",
     "Keeping",
     "KernelLook",
     "Link",
     "Load",
     "LoadCell",
     "NameAnswer",
+    "NameDraw",
     "NameSpan",
     "NameView",
     "NameWatch",
     "Names",
     "OverlayMesh",
+    "OwnVip",
+    "OwnVips",
     "Pair",
     "PayloadSizes",
     "Place",
     "PortClosure",
     "PortMatrix",
     "Preflight",
+    "Quiet",
+    "Reach",
     "RealServer",
+    "Refusal",
     "Rollout",
     "Roster",
+    "Sent",
     "SizeTry",
     "Span",
     "Traffic",

@@ -34,4 +34,5 @@ def test_the_package_registers_every_judge() -> None:
         "mesh_open", "first_packets", "sizes_pass", "vantages_agree", "names_fresh",
         "another_volume", "readable", "nowhere_else", "kept_while_used", "rotated", "completes",
         "fails_well", "scales", "leaves_by_its_node",
+        "drawn_at_random", "refused", "aliases_resolve", "names_stay", "apart", "well_wired", "joins",
     }  # fmt: skip
