@@ -136,15 +136,15 @@ def names_stay(looks: Sequence[Around], *, names: Sequence[Sequence[str]]) -> Ve
     parts: list[Part] = []
     asked = 0
     for name, home in names:
-        known = {
-            draw.node for look in looks if look.network == home for draw in look.of(name) if draw.answers
-        }
+        told = [draw for look in looks if look.network == home for draw in look.of(name) if draw.answers]
+        known = {draw.node for draw in told}
+        mine = {one for draw in told for answer, _ in draw.answers for one in answer.split()}
         for look in looks:
             if look.network == home:
                 continue
             for draw in look.of(name):
                 asked += draw.asked
-                parts.append(_told(look, draw, home, control=draw.node in known))
+                parts.append(_told(look, draw, home, mine, control=draw.node in known))
     return _conclude(
         looks,
         parts,
@@ -156,14 +156,16 @@ def names_stay(looks: Sequence[Around], *, names: Sequence[Sequence[str]]) -> Ve
     )
 
 
-def _told(look: Around, draw: NameDraw, home: str, *, control: bool) -> Part:
-    if draw.answers:
-        told = f"{draw.node}: a task on {look.network} is told {draw.name} of {home}: {draw.answers[0][0]}"
+def _told(look: Around, draw: NameDraw, home: str, mine: set[str], *, control: bool) -> Part:
+    """A name server outside may know anything: only addresses of the other network have leaked."""
+    leaked = sorted({one for answer, _ in draw.answers for one in answer.split()} & mine)
+    if leaked:
+        told = f"{draw.node}: a task on {look.network} is told {draw.name} of {home}: {listed(leaked)}"
         remedy = f"on {draw.node}, is the task on both networks? Else restart that node's engine"
         return bad(told, Finding("name-leaked", Subject(node=draw.node), told, ("E1",), remedy))
     if not control:
         return blind(f"{draw.node}: {draw.name} does not resolve on {home} either")
-    if all(why == _TIMEOUT for why, _ in draw.errors):
+    if not draw.answers and all(why == _TIMEOUT for why, _ in draw.errors):
         return blind(f"{draw.node}: nobody answered for {draw.name} on {look.network}")
     return GOOD
 

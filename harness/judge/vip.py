@@ -142,6 +142,8 @@ def _silence(idling: Idling, node: str, kind: str, seen: Quiet | None) -> Part:
         return blind(f"{node}: no connection was {kind}")
     if not seen.seconds:
         return blind(f"{node}: no connection through the VIP answered at all ({tally(dict(seen.outcomes))})")
+    if kind == "brief" and seen.seconds >= idling.wanted:
+        return blind(f"{node}: a silence that was to be brief took {seconds(seen.seconds)}")
     lived, total = dict(seen.outcomes).get(_OK, 0), sum(number for _, number in seen.outcomes)
     wrong = lived if kind == "silent" else total - lived
     if not wrong:

@@ -127,6 +127,7 @@ def moved(box: Box) -> bool:
 
 ROWS = {
     "8: a name that lost a task": Broken("dns.dnsrr", _LOST_NAME, deployed, "name-incomplete", None, _NAME),
+    "8: an alias that lost a task": Broken("dns.alias", _LOST_NAME, deployed, "name-incomplete", None, _NAME),
     "8: a balancer that lets answers go past it": Broken(
         "vip.own-task", _NO_SNAT, answering, "own-vip-lost", "swarm-worker1"
     ),

@@ -151,6 +151,8 @@ def test_a_name_stays_on_its_network() -> None:
     assert named(names_stay([home, look(draw(W1, *FAIR, name="db"), network="far")], names=names)) == {
         ("name-leaked", W1)
     }
+    outside = look(NameDraw(W1, "db", (("198.51.100.7", 3),)), network="far")
+    assert names_stay([home, outside], names=names).state is State.UPHELD
     assert names_stay([look(), away], names=names).state is State.UNKNOWN
     assert names_stay([home, look(silent, network="far")], names=names).state is State.UNKNOWN
     assert names_stay([home], names=names).state is State.UNKNOWN

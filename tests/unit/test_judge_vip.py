@@ -123,6 +123,8 @@ def test_silence_that_was_none_is_unknown() -> None:
 
     assert idle(BRIEF, SILENT, KEPT, during=900).state is State.UNKNOWN
     assert idle(BRIEF, SILENT).state is State.UNKNOWN
+    late = dataclasses.replace(BRIEF, seconds=4.2, outcomes=(("reset", 3),))
+    assert idle(late, SILENT, KEPT).state is State.UNKNOWN
     assert idle(dead, SILENT, KEPT).state is State.UNKNOWN
     assert dies_when_silent(missing).state is State.UNKNOWN
     assert dies_when_silent(dataclasses.replace(missing, timeouts=())).state is State.UNKNOWN
