@@ -46,6 +46,15 @@ CHECKS: tuple[Check, ...] = (
     Check("reach.two-ports", "each of two ports of a service reaches every replica by every node", "full"),
     Check("reach.source", "tasks see the entry node by the mesh, their client in host mode", "full"),
     Check("reach.hairpin", "a task reaches its own service, and itself, by VIP and published port", "full"),
+    Check("vip.own-task", "every task reaches all tasks through their own VIP, itself too", "full"),
+    Check("vip.idle", "silence beyond the IPVS timeout ends a connection, keep-alive keeps it", "full"),
+    Check("dns.dnsrr", "under dnsrr a name is exactly its tasks, each first by chance alone", "full"),
+    Check("dns.alias", "an alias resolves to what its service's name does", "full"),
+    Check("dns.no-leak", "a task is told no name of a network that it is not on", "full"),
+    Check("overlay.isolated", "tasks on two networks cannot reach one another", "full"),
+    Check("overlay.encrypted", "an encrypted network leaves no clear text on the wire", "full"),
+    Check("overlay.interfaces", "a task has one interface on the overlay and one for the way out", "full"),
+    Check("overlay.attachable", "a plain container finds a service by name, VIP and tasks", "full"),
     Check("dns.fresh", "tasks.<name> follows within its bound when a service is scaled", "release"),
     Check("keepalive.pins", "a kept-alive connection stays with one replica (by design)", "release"),
     Check("redis.counter", "every request to flask-redis is counted exactly once", "release"),
@@ -158,15 +167,15 @@ def chapter_of(ident: str) -> str:
 
 
 def select(profile: str, *, only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Check, ...]:
-    """The checks of a profile narrowed by id or by group (``spread`` stands for all ``spread.*``).
+    """The checks of a profile narrowed by id or by group (``spread`` stands for its ``spread.*``).
 
     Raises:
         RequestError: an unknown profile or id, or nothing is left to verify.
     """
-    wanted = _expand(only) or {check.id for check in of_profile(profile)}
-    unwanted = _expand(skip)
-    chosen = tuple(check for check in CHECKS if check.id in wanted - unwanted)
     inside = {check.id for check in of_profile(profile)}
+    wanted = _expand(only, inside) or inside
+    unwanted = _expand(skip, inside)
+    chosen = tuple(check for check in CHECKS if check.id in wanted - unwanted)
     outside = [check.id for check in chosen if check.id not in inside]
     if outside:
         raise RequestError(
@@ -177,13 +186,14 @@ def select(profile: str, *, only: Sequence[str] = (), skip: Sequence[str] = ()) 
     return chosen
 
 
-def _expand(words: Sequence[str]) -> set[str]:
+def _expand(words: Sequence[str], inside: set[str]) -> set[str]:
+    """The ids that words stand for; a group of which the profile has some stands for those."""
     found: set[str] = set()
     for word in (part.strip() for entry in words for part in entry.split(",")):
         ids = {check.id for check in CHECKS if check.id == word or check.id.startswith(f"{word}.")}
         if not ids:
             raise RequestError(f"unknown check {word!r}", remedy="harness gate --list shows the ids")
-        found |= ids
+        found |= ids & inside or ids
     return found
 
 

@@ -31,6 +31,9 @@ _WORDS = (
     "publishing",
     "republishing",
     "seeing",
+    "neighbours",
+    "encrypted",
+    "vips",
 )
 ROOT = Path(__file__).resolve().parents[1]
 _EXIT = {State.UPHELD: Exit.UPHELD, State.REFUTED: Exit.REFUTED, State.UNKNOWN: Exit.UNKNOWN}

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TypeAlias, get_args
 
-from harness.evidence.captures import Capture, Hop, Traced
+from harness.evidence.around import Around, Interface, NameDraw, Reach, Refusal
+from harness.evidence.captures import Hop, Traced, Trails
 from harness.evidence.events import Change, Fault, History, Rollout
 from harness.evidence.files import HeldFile, Keeping, Place
 from harness.evidence.logs import Complaint
@@ -23,6 +24,7 @@ from harness.evidence.nodes import (
     RealServer,
     VirtualServer,
 )
+from harness.evidence.onwire import Capture, Frames, Sent
 from harness.evidence.outside import Counter, Load, LoadCell, PortClosure, Roster, Traffic
 from harness.evidence.pairs import (
     NameSpan,
@@ -40,6 +42,7 @@ from harness.evidence.pairs import (
 from harness.evidence.preflight import EngineLook, Preflight
 from harness.evidence.seen import Hairpins, Sources
 from harness.evidence.stacks import Counted, CountedServer, Stacked, StackedService, StackRemoval
+from harness.evidence.vip import Idling, OwnVip, OwnVips, Quiet
 
 Evidence: TypeAlias = (
     Traffic
@@ -66,10 +69,15 @@ Evidence: TypeAlias = (
     | Stacked
     | StackRemoval
     | Counted
-    | Capture
+    | Trails
     | Complaint
     | Sources
     | Hairpins
+    | Around
+    | Refusal
+    | Capture
+    | OwnVips
+    | Idling
 )
 Span: TypeAlias = tuple[float, float]
 
@@ -84,6 +92,7 @@ KINDS: dict[str, type] = {kind.__name__.lower(): kind for kind in get_args(Evide
 __all__ = [
     "HOST",
     "KINDS",
+    "Around",
     "Balancers",
     "Capture",
     "Change",
@@ -96,30 +105,40 @@ __all__ = [
     "EngineLook",
     "Evidence",
     "Fault",
+    "Frames",
     "Hairpins",
     "HeldFile",
     "History",
     "Hop",
+    "Idling",
+    "Interface",
     "Keeping",
     "KernelLook",
     "Link",
     "Load",
     "LoadCell",
     "NameAnswer",
+    "NameDraw",
     "NameSpan",
     "NameView",
     "NameWatch",
     "Names",
     "OverlayMesh",
+    "OwnVip",
+    "OwnVips",
     "Pair",
     "PayloadSizes",
     "Place",
     "PortClosure",
     "PortMatrix",
     "Preflight",
+    "Quiet",
+    "Reach",
     "RealServer",
+    "Refusal",
     "Rollout",
     "Roster",
+    "Sent",
     "SizeTry",
     "Sources",
     "Span",
@@ -128,6 +147,7 @@ __all__ = [
     "StackedService",
     "Traced",
     "Traffic",
+    "Trails",
     "Truth",
     "Vantage",
     "Vantages",

@@ -41,7 +41,7 @@ class Hop:
 
 
 @dataclasses.dataclass(frozen=True)
-class Capture:
+class Trails:
     """Packets captured in every namespace of every node, while a service was asked through every node.
 
     Attributes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 
-from harness.evidence import Capture, Hop, Traced
+from harness.evidence import Hop, Traced, Trails
 from harness.inside import parse
 from harness.inside.job import Job, JobSwarm
 from harness.inside.runner import run_job
@@ -18,7 +18,7 @@ _LISTEN = 6.0  # seconds for all requests
 _PATIENCE = 2.0  # seconds for one
 
 
-def capture(swarm: JobSwarm, image: str, targets: Sequence[Target], each: int) -> Capture:
+def capture(swarm: JobSwarm, image: str, targets: Sequence[Target], each: int) -> Trails:
     """Ask each target so often while every namespace of every node is listened to; journals what was seen.
 
     Args:
@@ -50,7 +50,7 @@ def capture(swarm: JobSwarm, image: str, targets: Sequence[Target], each: int) -
         if parse.is_address(source) and parse.is_address(to)
     ]
     return swarm.journal.keep(
-        Capture(
+        Trails(
             id=swarm.journal.new_id("capture"),
             service=targets[0].service,
             port=port,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 
-from harness.evidence import Capture, Hop, Roster, Traced
+from harness.evidence import Hop, Roster, Traced, Trails
 from harness.judge.verdict import Finding, Subject, Verdict, judge, unknown
 from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed
 
@@ -21,7 +21,7 @@ _REMEDY = "harness audit --explain SERVICE: the step with its command"
 
 
 @judge
-def went_the_way(capture: Capture, roster: Roster) -> Verdict:
+def went_the_way(capture: Trails, roster: Roster) -> Verdict:
     """Every request that was answered was seen at each step of the way, there and back.
 
     Args:
@@ -66,7 +66,7 @@ def went_the_way(capture: Capture, roster: Roster) -> Verdict:
 class _Trail:
     """The packets of one request."""
 
-    capture: Capture
+    capture: Trails
     request: Traced
     address: str
     task: set[str]
@@ -128,7 +128,7 @@ def _at(hop: Hop, place: str) -> bool:
     return hop.namespace not in other and not hop.namespace.startswith((_OVERLAY, _BALANCER))
 
 
-def _unanswered(capture: Capture, request: Traced) -> Part:
+def _unanswered(capture: Trails, request: Traced) -> Part:
     if request.replica:
         return blind(f"{request.entry}: {request.replica[:12]} answered, which is no replica that is known")
     told = f"{request.entry}: a request was not answered ({request.detail or 'silence'})"
@@ -136,7 +136,7 @@ def _unanswered(capture: Capture, request: Traced) -> Part:
     return bad(told, Finding("requests-lost-at-entry", subject, told, ("A1", "C1"), _REMEDY))
 
 
-def _told(capture: Capture, entry: str, lacks: list[list[str]]) -> Part:
+def _told(capture: Trails, entry: str, lacks: list[list[str]]) -> Part:
     """What was not seen of the answered requests through one entry node, as lists of steps."""
     lost = [names for names in lacks if names]
     if not lost:

@@ -147,6 +147,9 @@ def judge(function: Callable[Concatenate[E, P], Verdict]) -> Callable[Concatenat
             verdict = unknown(f"the judge {function.__name__} failed: {type(error).__name__}: {error}")
         return dataclasses.replace(verdict, basis=basis)
 
+    other = _JUDGES.setdefault(function.__name__, judged)
+    if other.__module__ != function.__module__:  # a saved claim names its judge by this name alone
+        raise TypeError(f"two judges are called {function.__name__}")
     _JUDGES[function.__name__] = judged
     return judged
 

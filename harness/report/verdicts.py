@@ -168,7 +168,8 @@ def rejudge(saved: Saved) -> tuple[Claim, ...]:
     """
     for module in pkgutil.iter_modules(judge.__path__):
         importlib.import_module(f"{judge.__name__}.{module.name}")
-    importlib.import_module("harness.mesh.verdict")  # the third witness judges beside its tables
+    for beside in ("verdict", "walking"):  # the third witness judges beside its tables
+        importlib.import_module(f"harness.mesh.{beside}")
     seen, spans = machine.uses(saved.of("machine")), saved.spans
     return tuple(
         dataclasses.replace(claim, verdict=machine.excused(_again(claim, saved), seen, spans))

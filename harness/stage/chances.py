@@ -8,7 +8,7 @@ from collections.abc import Callable
 from harness.config import Limits
 from harness.evidence import Balancers, Roster
 from harness.inside.witness import OverlayLook
-from harness.judge import fair, stats
+from harness.judge import budget, fair, stats
 from harness.model import Path
 
 
@@ -30,6 +30,17 @@ def requests(limits: Limits, replicas: int, entries: int, margin: float | None =
         margin=margin,
         confidence=limits.share_confidence,
     )
+
+
+def to_see_all(limits: Limits, replicas: int, entries: int) -> int:
+    """Requests after which a replica that never answered is missing, however replicas are chosen.
+
+    Args:
+        limits: ``[limits]``.
+        replicas: of the service.
+        entries: tasks from which they are asked.
+    """
+    return stats.to_see_all(replicas, budget.alarm(limits.false_alarm, entries))
 
 
 def terms(limits: Limits, replicas: int, entries: int) -> fair.Terms:

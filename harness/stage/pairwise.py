@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from harness import lab as labs
-from harness.evidence import Capture, NameWatch, OverlayMesh, WayOut
+from harness.evidence import NameWatch, OverlayMesh, Trails, WayOut
 from harness.inside import capturing, fresh, leaving, pairs, silence, witness
 from harness.inside.pairs import MESH, SIZES, VANTAGES, PairLook
 from harness.stage import workloads
@@ -80,7 +80,7 @@ def way_out(stage: Stage, swarm: Swarm, works: Workloads) -> WayOut:
 @pytest.fixture(scope="session")
 def captured(
     stage: Stage, swarm: Swarm, works: Workloads, whoami: ServiceHandle, entries: tuple[str, ...]
-) -> Capture:
+) -> Trails:
     """Packets of requests to whoami through every node, captured in every namespace of every node."""
     with stage.steps("capture packets"):
         each = len(whoami.replicas())  # one turn of round robin

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from harness.clock import Deadline
-from harness.engine.spec import ConfigFile, ServiceSpec, Update
+from harness.engine.spec import ConfigFile, NetworkLink, ServiceSpec, Update
 from harness.evidence import Traffic
 from harness.inside.bundle import pack
 from harness.judge.timeline import slowest_start
@@ -93,6 +93,16 @@ class Workloads:
         """A whoami that is published nowhere, to be scaled up and down."""
         spec = dataclasses.replace(self.whoami(), replicas=replicas, ports=())
         return dataclasses.replace(spec, name=f"{spec.name}-changing")
+
+    def unpublished(
+        self, suffix: str, network: Network, *, replicas: int, endpoint: Literal["vip", "dnsrr"] = "vip"
+    ) -> ServiceSpec:
+        """A whoami on one network alone, published nowhere, with an alias there."""
+        name = f"{self.whoami().name}-{suffix}"
+        link = NetworkLink(network.id, (f"h-{self._stage.run}-also-{suffix}",))
+        return dataclasses.replace(
+            self.whoami(), name=name, networks=(link,), ports=(), replicas=replicas, endpoint=endpoint
+        )
 
     def healthy(self) -> contextlib.AbstractContextManager[ServiceSpec]:
         """whoami with a health check, whose program travels as a config for the length of the block."""

@@ -33,6 +33,12 @@ def test_a_group_stands_for_its_checks() -> None:
     assert [check.id for check in chosen] == ["spread.covered", "spread.even"]
 
 
+def test_a_group_stands_for_those_of_the_profile() -> None:
+    """What a larger profile has of it besides is no reason to refuse the smaller one."""
+    assert [check.id for check in checks.select("smoke", only=["vip"])] == ["vip.resolves"]
+    assert len(checks.select("full", only=["vip"])) > 1
+
+
 def test_skip_takes_away() -> None:
     """What is skipped is not selected."""
     chosen = checks.select("smoke", only=["spread,vip"], skip=["spread.even"])

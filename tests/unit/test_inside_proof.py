@@ -8,6 +8,7 @@ import socket
 import struct
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Self
 
 import pytest
@@ -76,6 +77,11 @@ class Netlink:
         return self.answer
 
 
+def sockets(made: Netlink) -> SimpleNamespace:
+    """The module, for one script alone: threads that other tests left behind go on with the true one."""
+    return SimpleNamespace(**{**vars(socket), "socket": lambda *_: made})
+
+
 @pytest.mark.parametrize(
     ("kind", "code", "known"),
     [(11 << 8, 0, True), (2, errno.EPROTONOSUPPORT, True), (2, errno.ENOENT, False)],
@@ -83,7 +89,7 @@ class Netlink:
 def test_the_question_to_nft(monkeypatch: pytest.MonkeyPatch, kind: int, code: int, known: bool) -> None:
     """One message whose length is what it says."""
     made = Netlink(kind=kind, code=code)
-    monkeypatch.setattr(socket, "socket", lambda *_: made)
+    monkeypatch.setattr(proof, "socket", sockets(made))
 
     assert proof._known_to_nft("match", "ipvs") is known
     assert struct.unpack_from("=IH", made.sent) == (len(made.sent), 11 << 8)
@@ -92,7 +98,7 @@ def test_the_question_to_nft(monkeypatch: pytest.MonkeyPatch, kind: int, code: i
 
 def test_an_error_of_nft_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as a missing capability."""
-    monkeypatch.setattr(socket, "socket", lambda *_: Netlink(kind=2, code=errno.EPERM))
+    monkeypatch.setattr(proof, "socket", sockets(Netlink(kind=2, code=errno.EPERM)))
 
     with pytest.raises(PermissionError):
         proof._known_to_nft("match", "ipvs")

@@ -36,4 +36,7 @@ def test_the_package_registers_every_judge() -> None:
         "fails_well", "scales", "leaves_by_its_node",
         "reaches_all", "answers_at_home", "serves_on", "serves_again",
         "sources_as_documented", "reaches_itself",
+        "drawn_at_random", "refused", "aliases_resolve", "names_stay", "apart", "well_wired", "joins",
+        "own_vip_answers", "dies_when_silent", "sealed", "counted_answers", "counted_covered", "counted_even",
+        "runs_as_asked", "leaves_nothing", "went_the_way", "fails_for", "falls_once", "replaces",
     }  # fmt: skip

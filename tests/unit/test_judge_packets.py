@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.evidence import Capture, Hop, Roster, Traced
+from harness.evidence import Hop, Roster, Traced, Trails
 from harness.inside.scripts import capture
 from harness.judge.packets import went_the_way
 from harness.judge.verdict import State, Verdict
@@ -39,9 +39,9 @@ WAY = {
 }
 
 
-def look(*steps: str, replica: str = "task-1", missing: tuple[tuple[str, str], ...] = ()) -> Capture:
+def look(*steps: str, replica: str = "task-1", missing: tuple[tuple[str, str], ...] = ()) -> Trails:
     """One request that was seen at these steps."""
-    return Capture(
+    return Trails(
         "capture-1", "web", 8080, 0.0, 9.0, ((M, ENTRY),), (Traced(M, CLIENT, 10001, replica, "timed out"),),
         tuple(hop for step in steps for hop in WAY[step]), missing,
     )  # fmt: skip

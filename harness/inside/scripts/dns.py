@@ -24,8 +24,11 @@ def question(name: str, number: int) -> bytes:
     return struct.pack("!HHHHHH", number, 0x0100, 1, 0, 0, 0) + packed + b"\0" + struct.pack("!HH", _A, 1)
 
 
-def answer(data: bytes, number: int) -> tuple[list[str], str]:
-    """Addresses, sorted, and the error (empty if there is none) of a response; never raises."""
+def answer(data: bytes, number: int, *, ordered: bool = False) -> tuple[list[str], str]:
+    """Addresses, and the error (empty if there is none) of a response; never raises.
+
+    They are sorted, unless ``ordered``: as they came.
+    """
     try:
         got, flags, questions, answers = struct.unpack_from("!HHHH", data)
         if got != number or not flags & 0x8000:
@@ -47,7 +50,8 @@ def answer(data: bytes, number: int) -> tuple[list[str], str]:
     except (struct.error, OSError, IndexError):
         return [], "garbled"
     cut = "truncated" if flags & 0x0200 else ""
-    return sorted(found, key=socket.inet_aton), cut if found or cut else "no address"
+    told = found if ordered else sorted(found, key=socket.inet_aton)
+    return told, cut if found or cut else "no address"
 
 
 def _skip(data: bytes, at: int) -> int:

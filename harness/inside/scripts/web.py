@@ -55,7 +55,7 @@ def ask(host: str, port: int, *, name: str = "", timeout: float = 2.0) -> tuple[
                 if not part:
                     break
                 data += part
-                if _whole(data):
+                if whole(data):
                     break
     except TimeoutError:
         return ("read-timeout" if connected else "connect-timeout"), "", f"{len(data)} bytes"
@@ -104,7 +104,7 @@ def read(data: bytes, *, name: str = "") -> tuple[str, str, str]:
     replica = (found.group(1) or found.group(2))[:80] if found else ""
     if status[1].startswith(b"5"):
         return "5xx", replica, status[1].decode()[:8]
-    if not _whole(data, closed=True):
+    if not whole(data, closed=True):
         return "short-body", replica, f"{len(body)} bytes"
     told = _NAME.search(text)
     if not status[1].startswith(b"2") or not replica or (name and (not told or told.group(1) != name)):
@@ -112,7 +112,7 @@ def read(data: bytes, *, name: str = "") -> tuple[str, str, str]:
     return "ok", replica, ""
 
 
-def _whole(data: bytes, *, closed: bool = False) -> bool:
+def whole(data: bytes, *, closed: bool = False) -> bool:
     """Whether the answer is complete; one without a length is when the peer closes."""
     head, cut, body = data.partition(b"\r\n\r\n")
     if not cut:
