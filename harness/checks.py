@@ -74,11 +74,23 @@ CHECKS: tuple[Check, ...] = (
     Check("config.readable", "every task finds its config", "full", True),
     Check("config.in-use", "a config that a service has cannot be removed", "full", True),
     Check("secret.rotates", "a secret is rotated under load, and every task has the new one", "full", True),
+    Check("cluster.certificates", "every node has its certificate of the swarm's root", "full", True),
+    Check("cluster.ca-rotates", "the root is rotated, every certificate with it, without loss", "full", True),
+    Check("cluster.tokens", "wrong and rotated tokens let nobody join", "full", True),
+    Check("cluster.manager-restart", "a restarted manager keeps all, and requests go on", "full", True),
+    Check(
+        "cluster.autolock", "with autolock a restarted manager is locked until the key is given", "full", True
+    ),
+    Check("ports.4789", "4789/udp cut on a node: requests across hang, the port is named", "full", True),
+    Check("ports.7946", "7946 cut on a node: no news comes across, the port is named", "full", True),
+    Check("ports.2376", "2376/tcp cut on a manager: the swarm serves on, the port is named", "full", True),
+    Check("ports.2377", "2377/tcp cut on a worker: Down, replaced, serving; the port is named", "full", True),
     Check("swarm.preflight", "nothing stops the swarm from working, nor a run on it", "doctor"),
 )
 # what the first word of an id stands for, as reports head it
 CHAPTERS = {
     "cluster": "The cluster",
+    "ports": "A port is cut",
     "reach": "Published ports: every node answers",
     "spread": "How requests are spread",
     "vip": "VIP and names",

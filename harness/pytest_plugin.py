@@ -27,6 +27,9 @@ _WORDS = (
     "storage",
     "secrecy",
     "rolling",
+    "ruling",
+    "cutting",
+    "trusting",
 )
 ROOT = Path(__file__).resolve().parents[1]
 _EXIT = {State.UPHELD: Exit.UPHELD, State.REFUTED: Exit.REFUTED, State.UNKNOWN: Exit.UNKNOWN}

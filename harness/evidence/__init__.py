@@ -8,6 +8,15 @@ from __future__ import annotations
 
 from typing import TypeAlias, get_args
 
+from harness.evidence.control import (
+    Credential,
+    Credentials,
+    JoinTries,
+    JoinTry,
+    Kept,
+    Locking,
+    Standing,
+)
 from harness.evidence.events import Change, Fault, History, Rollout
 from harness.evidence.files import HeldFile, Keeping, Place
 from harness.evidence.mesh import HOST, Dump, KernelLook, Truth
@@ -59,6 +68,10 @@ Evidence: TypeAlias = (
     | Keeping
     | Rollout
     | WayOut
+    | Standing
+    | Locking
+    | Credentials
+    | JoinTries
 )
 Span: TypeAlias = tuple[float, float]
 
@@ -77,17 +90,23 @@ __all__ = [
     "Change",
     "Cluster",
     "Counter",
+    "Credential",
+    "Credentials",
     "Dump",
     "EngineLook",
     "Evidence",
     "Fault",
     "HeldFile",
     "History",
+    "JoinTries",
+    "JoinTry",
     "Keeping",
+    "Kept",
     "KernelLook",
     "Link",
     "Load",
     "LoadCell",
+    "Locking",
     "NameAnswer",
     "NameSpan",
     "NameView",
@@ -105,6 +124,7 @@ __all__ = [
     "Roster",
     "SizeTry",
     "Span",
+    "Standing",
     "Traffic",
     "Truth",
     "Vantage",

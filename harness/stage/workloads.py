@@ -33,6 +33,7 @@ _NEEDED: dict[str, tuple[str, ...]] = {
     "sealed": ("secret.", "config."),
     "rolled": ("update.",),
     "once": ("update.costs", "scale."),  # one test at a time
+    "ruled": ("cluster.manager-restart", "cluster.autolock", "cluster.ca-rotates", "ports."),
 }
 
 
@@ -96,6 +97,14 @@ class Workloads:
     def rolled(self) -> contextlib.AbstractContextManager[ServiceSpec]:
         """whoami with a health check, to be updated again and again."""
         return self._checked("rolled", self.ports["rolled"], replicas=2)
+
+    def ruled(
+        self, replicas: int, secret: ConfigFile, config: ConfigFile
+    ) -> contextlib.AbstractContextManager[ServiceSpec]:
+        """whoami for what is done to managers and ports: a health check, a secret and a config."""
+        return self._checked(
+            "ruled", self.ports["ruled"], replicas=replicas, secrets=(secret,), configs=(config,)
+        )
 
     def once(
         self, suffix: str, *, checked: bool, replicas: int = 2

@@ -34,4 +34,6 @@ def test_the_package_registers_every_judge() -> None:
         "mesh_open", "first_packets", "sizes_pass", "vantages_agree", "names_fresh",
         "another_volume", "readable", "nowhere_else", "kept_while_used", "rotated", "completes",
         "fails_well", "scales", "leaves_by_its_node",
+        "keeps_all", "locks", "tasks_untouched", "hides_news", "hides_tasks", "port_named", "serves_on",
+        "stays_ready", "certified", "refuses", "rotated_root",
     }  # fmt: skip

@@ -19,6 +19,8 @@ from harness.stage.workloads import Ports
         (["update.pauses"], (8080, 8086)),
         (["scale.costs"], (8080, 8087)),
         (["update.costs"], (8080, 8086, 8087)),
+        (["cluster.manager-restart"], (8080, 8088)),
+        (["cluster.leader"], (8080,)),
     ],
 )
 def test_ports_follow_the_checks(selected: list[str], ports: tuple[int, ...]) -> None:
@@ -27,7 +29,7 @@ def test_ports_follow_the_checks(selected: list[str], ports: tuple[int, ...]) ->
 
 
 def test_every_profile_takes_what_its_checks_need() -> None:
-    """Eight at most, as the configuration's page says."""
+    """Nine at most, as the configuration's page says."""
     counts = [len(Ports(8080).of(one.id for one in checks.of_profile(name))) for name in checks.PROFILES]
 
-    assert counts == [2, 4, 8]
+    assert counts == [2, 4, 9]
