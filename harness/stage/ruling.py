@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import dataclasses
 import hashlib
@@ -22,7 +21,7 @@ from harness.faults.compute import RestartEngine
 from harness.faults.protocol import Injection, injected
 from harness.lab.protocol import Lab
 from harness.model import Role
-from harness.stage import searching
+from harness.stage import locking, searching
 from harness.stage.asking import Asking
 from harness.stage.bounds import Bounds
 from harness.stage.secrecy import Sealed
@@ -36,37 +35,6 @@ _WARM = 100  # requests through each worker before, and once all is well again
 _START = 60.0  # seconds for an engine to start, and for its manager to answer
 _AGAIN = 0.2  # seconds between two looks
 _WHOLE = 30.0  # seconds more for every task to run again
-_COMMAND = 60.0  # seconds for docker's own commands on a node
-_KEY = "SWMKEY-1-"
-# autolock is on once the key on disk is encrypted: before that a restart would need no key
-_LOCK = """
-docker swarm update --autolock=true | grep -o 'SWMKEY-1-[^ ]*' || exit 1
-for _ in $(seq 100); do
-    grep -q ENCRYPTED /var/lib/docker/swarm/certificates/swarm-node.key && exit 0
-    sleep 0.1
-done
-exit 1
-"""
-_GOSSIPS = """
-for _ in $(seq 50); do
-    ss -ltn | grep -q ':7946 ' && exit 0
-    sleep 0.2
-done
-exit 1
-"""
-# the key comes on standard input, and may be missing: then it was never asked for
-_UNLOCK = """
-key=$(cat)
-engine start
-for _ in $(seq 60); do
-    case "$(docker info -f '{{.Swarm.LocalNodeState}}' 2>/dev/null)" in
-    locked) echo "$key" | docker swarm unlock ;;
-    active) docker swarm update --autolock=false && exit 0 ;;
-    esac
-    sleep 0.5
-done
-exit 1
-"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -278,16 +246,16 @@ def locked(stage: Stage, swarm: Swarm, lab: Lab, ruler: str, rule: Play) -> Lock
     """Autolock on, the manager restarted: asked while it is locked, with a wrong key, with the right one."""
     found: list[Locking] = []
 
-    with _autolock(lab, ruler) as key:
+    with locking.autolock(lab, ruler) as key:
 
         def unlock(returning: Returning) -> None:
             state = returning.wait("locked", "active")
             refusal, wrong, opened, gossips = "", None, None, True
             if state == "locked":
-                refusal, wrong = returning.refusal(), _give(lab, ruler, _another(key))
-                _give(lab, ruler, key)
+                refusal, wrong = returning.refusal(), locking.give(lab, ruler, locking.another(key))
+                locking.give(lab, ruler, key)
                 opened = swarm.clock.now() if returning.wait("active") else None
-                gossips = opened is None or _gossips(stage, lab, ruler, key)
+                gossips = opened is None or locking.gossips(stage, lab, ruler, key)
             found.append(
                 Locking(
                     stage.journal.new_id("locking"),
@@ -303,52 +271,3 @@ def locked(stage: Stage, swarm: Swarm, lab: Lab, ruler: str, rule: Play) -> Lock
 
         seen = rule(unlock)
     return Locked(stage.journal.keep(found[-1]), seen)
-
-
-@contextlib.contextmanager
-def _autolock(lab: Lab, manager: str) -> Iterator[str]:
-    """Autolock on for the block, whose key it gives; afterwards off, whatever state the manager is in.
-
-    Raises:
-        Unmeasurable: it could not be set, or not be undone: then the swarm may be locked.
-    """
-    key = ""
-    try:
-        done = lab.exec(manager, ["sh", "-c", _LOCK], bound=_COMMAND)
-        key = done.out.strip()
-        if not done.ok or not key.startswith(_KEY):
-            raise Unmeasurable(f"autolock could not be turned on at {manager}: {done.err.strip()}")
-        yield key
-    finally:
-        undone = lab.exec(manager, ["sh", "-c", _UNLOCK], bound=2 * _COMMAND, stdin=f"{key}\n")
-        if not undone.ok:
-            raise Unmeasurable(
-                f"autolock is on, and {manager} may be locked: {undone.err.strip()[-200:]}",
-                remedy="harness lab down",
-            )
-
-
-def _gossips(stage: Stage, lab: Lab, manager: str, key: str) -> bool:
-    """Whether an unlocked manager takes part in gossip. One that does not is started again, with autolock off.
-
-    Seen of engine 26.1.5 in two of five unlocks: Ready, leader, and out of the mesh.
-    """
-    if lab.exec(manager, ["sh", "-c", _GOSSIPS], bound=_COMMAND).ok:
-        return True
-    with stage.steps(f"restart {manager} once more, whose engine does not gossip"):
-        lab.exec(manager, ["sh", "-c", _UNLOCK], bound=2 * _COMMAND, stdin=f"{key}\n")
-        RestartEngine(lab, manager).begin()
-    return False
-
-
-def _give(lab: Lab, manager: str, key: str) -> str:
-    """What the manager says to a key; empty if it takes it."""
-    done = lab.exec(manager, ["docker", "swarm", "unlock"], bound=_COMMAND, stdin=f"{key}\n")
-    return "" if done.ok else done.err.strip() or f"exit {done.code}"
-
-
-def _another(key: str) -> str:
-    """A key of the same form, and not that one."""
-    raw = secrets.token_bytes(32)
-    other = _KEY + base64.b64encode(raw).decode().rstrip("=")
-    return other if other != key else _another(key)

@@ -17,7 +17,7 @@ from harness.lab.protocol import Lab
 from harness.mesh.certificates import digest, loaded, signer
 from harness.mesh.documents import Unreadable
 from harness.shell import Done
-from harness.stage import ruling, trusting
+from harness.stage import locking, trusting
 
 KEY = "SWMKEY-1-" + "A" * 43
 
@@ -42,7 +42,7 @@ def test_autolock_is_undone_with_its_key() -> None:
 
     with (
         pytest.raises(RuntimeError, match=KEY),
-        ruling._autolock(cast("Lab", node), "swarm-manager") as key,
+        locking.autolock(cast("Lab", node), "swarm-manager") as key,
     ):
         raise RuntimeError(key)
     assert node.given == [None, f"{KEY}\n"]
@@ -54,7 +54,7 @@ def test_autolock_that_cannot_be_set_is_undone_as_well() -> None:
 
     with (
         pytest.raises(Unmeasurable, match="could not be turned on"),
-        ruling._autolock(cast("Lab", node), "swarm-manager"),
+        locking.autolock(cast("Lab", node), "swarm-manager"),
     ):
         pytest.fail("the block must not begin")
     assert len(node.given) == 2
@@ -66,14 +66,14 @@ def test_autolock_that_stays_is_said() -> None:
 
     with (
         pytest.raises(Unmeasurable, match="swarm-manager may be locked"),
-        ruling._autolock(cast("Lab", node), "swarm-manager"),
+        locking.autolock(cast("Lab", node), "swarm-manager"),
     ):
         pass
 
 
 def test_another_key_has_the_same_form() -> None:
     """Or it would be refused for its form."""
-    other = ruling._another(KEY)
+    other = locking.another(KEY)
 
     assert other != KEY
     assert (other.startswith("SWMKEY-1-"), len(other)) == (True, len(KEY))
