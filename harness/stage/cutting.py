@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -190,14 +191,15 @@ def cut_data_path(cutting: Cutting, swarm: Swarm, entries: tuple[str, ...]) -> C
 
 @pytest.fixture(scope="session")
 def cut_gossip(cutting: Cutting, allow: Callable[..., None], bounds: Bounds, entries: tuple[str, ...]) -> Cut:
-    """Gossip cut on a worker, and then twice as many tasks."""
+    """Gossip cut on a worker, and then so many tasks that every node gets a new one."""
     service, clock, node = cutting.service, cutting.stage.journal.clock, cutting.worker()
     replicas = service.spec.replicas
+    most = max(Counter(one.node for one in service.replicas()).values())
 
     def effect(injection: Injection, traffic: Steady) -> Effect:
-        service.scale(2 * replicas)
+        service.scale((most + 1) * len(entries))
         matrix = cutting.look()  # the tasks start meanwhile
-        allow("twice as many tasks", service.running(), within=_TASKS)
+        allow("a new task on every node", service.running(), within=_TASKS)
         settled = max(clock.now() + _SETTLE, (injection.fault.proved or clock.now()) + bounds.gossip)
         traffic.wait_each(_ENOUGH, within=_PATIENCE + bounds.gossip, since=settled)
         return Effect(matrix, settled, service.roster())
