@@ -107,11 +107,23 @@ CHECKS: tuple[Check, ...] = (
     Check("stack.tables", "every node's kernel tables hold what the manager says of it", "full"),
     Check("stack.updates", "every service is updated, and swarm calls it completed", "full"),
     Check("stack.removed", "nothing of it is left when it is removed, networks included", "full"),
+    Check("cluster.certificates", "every node has its certificate of the swarm's root", "full", True),
+    Check("cluster.ca-rotates", "the root is rotated, every certificate with it, without loss", "full", True),
+    Check("cluster.tokens", "wrong and rotated tokens let nobody join", "full", True),
+    Check("cluster.manager-restart", "a restarted manager keeps all, and requests go on", "full", True),
+    Check(
+        "cluster.autolock", "with autolock a restarted manager is locked until the key is given", "full", True
+    ),
+    Check("ports.4789", "4789/udp cut on a node: requests across hang, the port is named", "full", True),
+    Check("ports.7946", "7946 cut on a node: no news comes across, the port is named", "full", True),
+    Check("ports.2376", "2376/tcp cut on a manager: the swarm serves on, the port is named", "full", True),
+    Check("ports.2377", "2377/tcp cut on a worker: Down, replaced, serving; the port is named", "full", True),
     Check("swarm.preflight", "nothing stops the swarm from working, nor a run on it", "doctor"),
 )
 # what the first word of an id stands for, as reports head it
 CHAPTERS = {
     "cluster": "The cluster",
+    "ports": "A port is cut",
     "reach": "Published ports: every node answers",
     "spread": "How requests are spread",
     "vip": "VIP and names",

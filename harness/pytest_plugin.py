@@ -34,6 +34,9 @@ _WORDS = (
     "neighbours",
     "encrypted",
     "vips",
+    "ruling",
+    "cutting",
+    "trusting",
 )
 ROOT = Path(__file__).resolve().parents[1]
 _EXIT = {State.UPHELD: Exit.UPHELD, State.REFUTED: Exit.REFUTED, State.UNKNOWN: Exit.UNKNOWN}

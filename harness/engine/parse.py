@@ -53,6 +53,7 @@ def info(raw: Raw) -> Info:
         time=timestamp(raw.get("SystemTime", "")),
         live_restore=raw.get("LiveRestoreEnabled"),
         roots=_roots(cluster),
+        validity=((cluster.get("Spec") or {}).get("CAConfig") or {}).get("NodeCertExpiry", 0) / 1e9,
     )
 
 

@@ -52,6 +52,7 @@ class Info:
         managers: addresses (``host:port``) of the managers it knows.
         time: the engine's calendar time (seconds since the epoch).
         roots: certificates (PEM) that the swarm's nodes trust; empty while they are being changed.
+        validity: seconds for which the swarm issues its nodes' certificates; 0.0 if not told.
         live_restore: whether tasks are to outlive the engine, which a swarm does not allow; None: not told.
     """
 
@@ -72,6 +73,7 @@ class Info:
     time: float = 0.0
     live_restore: bool | None = None
     roots: str = ""
+    validity: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,6 +10,15 @@ from typing import TypeAlias, get_args
 
 from harness.evidence.around import Around, Interface, NameDraw, Reach, Refusal
 from harness.evidence.captures import Hop, Traced, Trails
+from harness.evidence.control import (
+    Credential,
+    Credentials,
+    JoinTries,
+    JoinTry,
+    Kept,
+    Locking,
+    Standing,
+)
 from harness.evidence.events import Change, Fault, History, Rollout
 from harness.evidence.files import HeldFile, Keeping, Place
 from harness.evidence.logs import Complaint
@@ -78,6 +87,10 @@ Evidence: TypeAlias = (
     | Capture
     | OwnVips
     | Idling
+    | Standing
+    | Locking
+    | Credentials
+    | JoinTries
 )
 Span: TypeAlias = tuple[float, float]
 
@@ -101,6 +114,8 @@ __all__ = [
     "Counted",
     "CountedServer",
     "Counter",
+    "Credential",
+    "Credentials",
     "Dump",
     "EngineLook",
     "Evidence",
@@ -112,11 +127,15 @@ __all__ = [
     "Hop",
     "Idling",
     "Interface",
+    "JoinTries",
+    "JoinTry",
     "Keeping",
+    "Kept",
     "KernelLook",
     "Link",
     "Load",
     "LoadCell",
+    "Locking",
     "NameAnswer",
     "NameDraw",
     "NameSpan",
@@ -145,6 +164,7 @@ __all__ = [
     "StackRemoval",
     "Stacked",
     "StackedService",
+    "Standing",
     "Traced",
     "Traffic",
     "Trails",

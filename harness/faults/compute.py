@@ -1,4 +1,4 @@
-"""Faults of computing: a task's container killed, a node without power. They need a lab of ours."""
+"""Faults of computing: a killed container, a node without power, a restarted engine. They need a lab."""
 
 from __future__ import annotations
 
@@ -15,6 +15,15 @@ while grep -qs '^populated 1' "$group/cgroup.events"; do
     tries=$((tries + 1))
     [ "$tries" -lt 500 ]
     sleep 0.01
+done
+"""
+_RESTART = """
+engine pid && engine stop && engine start || exit 1
+tries=0
+until engine pid; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 200 ] || exit 1
+    sleep 0.05
 done
 """
 
@@ -69,3 +78,28 @@ class PowerOff:
     def end(self) -> None:
         """Give the power back; does nothing to a node that has it."""
         self.lab.power_on(self.node)
+
+
+@dataclasses.dataclass(frozen=True)
+class RestartEngine:
+    """The node's engine is ended as a service manager ends it, and started again."""
+
+    lab: Lab
+    node: str
+    kind: str = "engine-restart"
+    lasting: bool = False
+
+    @property
+    def subject(self) -> str:
+        """The node's hostname."""
+        return self.node
+
+    def begin(self) -> str:
+        """Restart it; another process in its place is the proof, whether or not that answers already."""
+        done = self.lab.exec(self.node, ["sh", "-c", _RESTART], bound=60.0)
+        old, _, new = done.out.strip().partition("\n")
+        return f"dockerd {old} of {self.node} has ended, {new} runs" if done.ok and old != new else ""
+
+    def end(self) -> None:
+        """Start it if it does not run."""
+        self.lab.exec(self.node, ["engine", "start"])

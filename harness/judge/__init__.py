@@ -9,8 +9,10 @@ from harness.judge.availability import kill_outage, nobody_refused, outage, sile
 from harness.judge.behind import fails_for
 from harness.judge.capacity import throughput
 from harness.judge.cluster import nodes_ready, one_leader, ports_open
+from harness.judge.control import keeps_all, locks, tasks_untouched
 from harness.judge.counted import counted_answers, counted_covered, counted_even
 from harness.judge.counter import counts_exactly, counts_through_kill, falls_once
+from harness.judge.cutting import cut_spares_service, hides_news, hides_tasks, port_named, stays_ready
 from harness.judge.drawn import aliases_resolve, drawn_at_random, names_stay, refused
 from harness.judge.fresh import names_fresh
 from harness.judge.leaving import leaves_by_its_node
@@ -29,6 +31,7 @@ from harness.judge.seen import reaches_itself, sources_as_documented
 from harness.judge.settle import even_again
 from harness.judge.spread import covered, even, pinned
 from harness.judge.stack import leaves_nothing, runs_as_asked
+from harness.judge.trust import certified, refuses, rotated_root
 from harness.judge.vantage import vantages_agree
 from harness.judge.verdict import replay
 from harness.judge.vip import dies_when_silent, own_vip_answers
@@ -42,6 +45,7 @@ __all__ = [
     "answers_without_task",
     "apart",
     "bounds",
+    "certified",
     "closed_after_remove",
     "completes",
     "counted_answers",
@@ -50,6 +54,7 @@ __all__ = [
     "counts_exactly",
     "counts_through_kill",
     "covered",
+    "cut_spares_service",
     "detected",
     "dies_when_silent",
     "drawn_at_random",
@@ -59,11 +64,15 @@ __all__ = [
     "fails_well",
     "falls_once",
     "first_packets",
+    "hides_news",
+    "hides_tasks",
     "joins",
+    "keeps_all",
     "kept_while_used",
     "kill_outage",
     "leaves_by_its_node",
     "leaves_nothing",
+    "locks",
     "mesh_open",
     "names_fresh",
     "names_stay",
@@ -74,17 +83,20 @@ __all__ = [
     "outage",
     "own_vip_answers",
     "pinned",
+    "port_named",
     "ports_open",
     "reaches_all",
     "reaches_itself",
     "readable",
     "refused",
+    "refuses",
     "rejoined",
     "replaced",
     "replaces",
     "replay",
     "rescheduled",
     "rotated",
+    "rotated_root",
     "runs_as_asked",
     "scales",
     "sealed",
@@ -94,7 +106,9 @@ __all__ = [
     "sizes_pass",
     "sources_as_documented",
     "stats",
+    "stays_ready",
     "tasks_resolve",
+    "tasks_untouched",
     "throughput",
     "vantages_agree",
     "vip_resolves",

@@ -9,6 +9,7 @@ from harness.model import Availability, Node, Role
 
 MANAGEMENT_PORT = 2377
 GOSSIP_PORT = 7946
+API_PORT = 2376
 
 
 @judge
@@ -126,6 +127,8 @@ def _blocked(link: Link) -> Part:
     modes: tuple[str, ...]
     if link.port == MANAGEMENT_PORT:
         name, modes = "management-port-blocked", ("G2", "G8")
+    elif link.port == API_PORT:
+        name, modes = "api-port-blocked", ("G2",)
     elif link.port == GOSSIP_PORT:
         name, modes = "gossip-port-blocked", ("D1",)
     else:

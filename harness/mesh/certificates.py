@@ -1,6 +1,6 @@
 """Certificates (X.509) as far as the audit needs them: names, dates, identifiers of keys.
 
-Nothing is verified: the engines do that with one another. A difference tells why they refuse.
+The audit verifies nothing: the engines do that with one another. A difference tells why they refuse.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import warnings
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
 from harness.mesh.documents import Unreadable
@@ -50,6 +52,41 @@ def certificate(text: str) -> Certificate:
     if not found:
         raise Unreadable("no certificate")
     return found[0]
+
+
+def digest(one: x509.Certificate) -> str:
+    """What tells certificates apart: the start of their SHA-256, in hex."""
+    return one.fingerprint(hashes.SHA256()).hex()[:16]
+
+
+def loaded(text: str) -> tuple[x509.Certificate, ...]:
+    """The certificates of a PEM text as the library has them, to hold signatures against keys.
+
+    Raises:
+        Unreadable: one of them is none.
+    """
+    try:
+        return tuple(x509.load_pem_x509_certificates(text.encode())) if _BEGIN in text else ()
+    except _MALFORMED as error:
+        raise Unreadable(f"no certificate: {error}") from None
+
+
+def signer(text: str, roots: str) -> str:
+    """The digest of the root whose key signed the first certificate of ``text``; empty if none did.
+
+    Raises:
+        Unreadable: there is no certificate, or one of the roots is none.
+    """
+    found = loaded(text)
+    if not found:
+        raise Unreadable("no certificate")
+    for root in loaded(roots):
+        try:
+            found[0].verify_directly_issued_by(root)
+        except (ValueError, TypeError, InvalidSignature):
+            continue
+        return digest(root)
+    return ""
 
 
 def _certificate(one: x509.Certificate) -> Certificate:

@@ -44,6 +44,7 @@ _NEEDED: dict[str, tuple[str, ...]] = {
     "hosted": ("reach.host-mode", "reach.source"),
     "ported": ("reach.port-",),
     "moving": ("reach.port-",),
+    "ruled": ("cluster.manager-restart", "cluster.autolock", "cluster.ca-rotates", "ports."),
 }
 
 
@@ -117,6 +118,14 @@ class Workloads:
     def rolled(self) -> contextlib.AbstractContextManager[ServiceSpec]:
         """whoami with a health check, to be updated again and again."""
         return self._checked("rolled", self.ports["rolled"], replicas=2)
+
+    def ruled(
+        self, replicas: int, secret: ConfigFile, config: ConfigFile
+    ) -> contextlib.AbstractContextManager[ServiceSpec]:
+        """whoami for what is done to managers and ports: a health check, a secret and a config."""
+        return self._checked(
+            "ruled", self.ports["ruled"], replicas=replicas, secrets=(secret,), configs=(config,)
+        )
 
     def once(
         self, suffix: str, *, checked: bool, replicas: int = 2

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
+from harness.errors import Exit
 from harness.lab.uml.lab import UmlLab
 from harness.stage.workloads import Ports
 from tests.lab.processes import Box
@@ -134,6 +135,57 @@ test -n "$rule"
 inside iptables -t nat $rule
 """
 _HASTY = f"{_BALANCER} inside ipvsadm --set 60 0 0"
+# a config that goes while the manager starts: as if its raft store were older than what it had
+_FORGET = """
+[ "$(hostname)" = swarm-manager ] || exit 0
+echo x | docker config create doomed - && old=$(engine pid) || exit 1
+nohup sh -c '
+    while [ "$(engine pid)" = '"$old"' ] || [ -z "$(engine pid)" ]; do sleep 0.05; done
+    for _ in $(seq 600); do
+        curl -sf -X DELETE --unix-socket /var/run/docker.sock http://docker/configs/doomed && exit
+        sleep 0.05
+    done
+' >/dev/null 2>&1 &
+"""
+_FORGOTTEN = '[ "$(hostname)" != swarm-manager ] || docker config rm doomed'
+_NODE = "/var/lib/docker/swarm/certificates/swarm-node.crt"
+# one of another root, with the very same names
+_FOREIGN = rf"""
+[ "$(hostname)" = swarm-worker1 ] || exit 0
+cp {_NODE} /run/own.crt
+names=$(openssl x509 -noout -subject -in {_NODE} | sed 's/^subject=/\//; s/, */\//g; s/ *= */=/g')
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /run/foreign.key \
+    -days 90 -subj "$names" -out {_NODE}
+"""
+_OWN = f"[ ! -e /run/own.crt ] || mv /run/own.crt {_NODE}; rm -f /run/foreign.key"
+# a node that goes on with the certificate that it had
+_STALE = f"""
+[ "$(hostname)" = swarm-worker1 ] || exit 0
+cp {_NODE} /run/old.crt && cp {_NODE} /run/new.crt
+nohup sh -c 'while sleep 0.05; do
+    cmp -s {_NODE} /run/old.crt || {{ cp {_NODE} /run/new.crt; cp /run/old.crt {_NODE}; }}
+done' >/dev/null 2>&1 &
+echo $! > /run/stale
+"""
+_FRESH = f"""
+[ -e /run/stale ] || exit 0
+kill "$(cat /run/stale)"
+cmp -s {_NODE} /run/old.crt && cp /run/new.crt {_NODE}
+rm -f /run/stale /run/old.crt /run/new.crt
+"""
+_GOSSIP = "INPUT -p udp --dport 7946 -j DROP"
+_NO_NEWS = f'[ "$(hostname)" != swarm-worker1 ] || iptables -I {_GOSSIP}'
+_NEWS = f'[ "$(hostname)" != swarm-worker1 ] || iptables -D {_GOSSIP}'
+# an iptables that does not write what the chain of a cut is for: to drop
+_BLUNT = """
+cat > /usr/local/sbin/iptables <<'END'
+#!/bin/sh
+case "$*" in *"-A HARNESS-CUT"*) exit 0 ;; esac
+exec /usr/sbin/iptables "$@"
+END
+chmod +x /usr/local/sbin/iptables
+"""
+_SHARP = "rm -f /usr/local/sbin/iptables"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,6 +267,18 @@ ROWS = {
     ),
     "4: a plain container on a node that no VXLAN reaches": Broken(
         "overlay.attachable", _NO_VXLAN, deployed, "task-unreached", None, _VXLAN
+    ),
+    "1: a manager that forgets a config in its restart": Broken(
+        "cluster.manager-restart", _FORGET, begun, "object-lost", "swarm-manager", _FORGOTTEN
+    ),
+    "1: a node with a certificate of another root": Broken(
+        "cluster.certificates", _FOREIGN, begun, "wrong-certificate", "swarm-worker1", _OWN
+    ),
+    "1: a node that keeps its certificate when the root is rotated": Broken(
+        "cluster.ca-rotates", _STALE, deployed, "certificate-not-renewed", "swarm-worker1", _FRESH
+    ),
+    "2: another port shut while one is cut": Broken(
+        "ports.4789", _NO_NEWS, killed, "another-port-blocked", "swarm-worker1", _NEWS
     ),
     "5: a node that does not translate what leaves": Broken(
         "overlay.way-out", _NO_NAT, begun, "outside-unreached", "swarm-worker1", _NAT
@@ -317,3 +381,22 @@ def test_what_is_broken_is_named(the_lab: UmlLab, box: Box, row: str) -> None:
     assert box.left(the_lab, runs=1) == []
     for node in the_lab.nodes:
         assert the_lab.exec(node.hostname, ["docker", "volume", "ls", "-q"]).out == ""
+
+
+def test_a_cut_that_does_not_bite_is_unknown(the_lab: UmlLab, box: Box) -> None:
+    """A fault counts only with proof: nothing was dropped, so nothing is upheld and nothing refuted."""
+    try:
+        with box.started("gate", "--profile", "full", "--only", "ports.4789") as gate:
+            gate.reaches(lambda: begun(box))
+            for node in the_lab.nodes:
+                assert the_lab.exec(node.hostname, ["sh", "-c", _BLUNT]).ok
+            done = gate.ended()
+    finally:
+        for node in the_lab.nodes:
+            the_lab.exec(node.hostname, ["sh", "-c", _SHARP])
+
+    assert done.code == Exit.UNKNOWN
+    told = [one for one in box.verdicts()["checks"] if "no proof that cut-4789" in one["sentence"]]
+    assert [one["verdict"] for one in told] == ["unknown"] * 3
+    for node in the_lab.nodes:
+        assert "HARNESS-CUT" not in the_lab.exec(node.hostname, ["iptables", "-S"]).out

@@ -39,4 +39,6 @@ def test_the_package_registers_every_judge() -> None:
         "drawn_at_random", "refused", "aliases_resolve", "names_stay", "apart", "well_wired", "joins",
         "own_vip_answers", "dies_when_silent", "sealed", "counted_answers", "counted_covered", "counted_even",
         "runs_as_asked", "leaves_nothing", "went_the_way", "fails_for", "falls_once", "replaces",
+        "keeps_all", "locks", "tasks_untouched", "hides_news", "hides_tasks", "port_named",
+        "cut_spares_service", "stays_ready", "certified", "refuses", "rotated_root",
     }  # fmt: skip

@@ -22,6 +22,8 @@ from harness.stage.workloads import Ports
         (["reach.two-ports"], (8080, 8092, 8093)),
         (["reach.host-mode"], (8080, 8094)),
         (["reach.port-moved"], (8080, 8095, 8096)),
+        (["cluster.manager-restart"], (8080, 8097)),
+        (["cluster.leader"], (8080,)),
     ],
 )
 def test_ports_follow_the_checks(selected: list[str], ports: tuple[int, ...]) -> None:
@@ -33,4 +35,4 @@ def test_every_profile_takes_what_its_checks_need() -> None:
     """The most stands on the configuration's page."""
     counts = [len(Ports(8080).of(one.id for one in checks.of_profile(name))) for name in checks.PROFILES]
 
-    assert counts == [2, 4, 17]
+    assert counts == [2, 4, 18]
