@@ -7,6 +7,7 @@ A socket belongs to the namespace that its thread was in when it was made, and m
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import selectors
 import socket
@@ -73,6 +74,8 @@ def main() -> None:
             try:
                 sock = tables.inside(tables.FOLDER + "/" + name, listener)
             except OSError as error:
+                if error.errno in {errno.ENOENT, errno.EINVAL}:
+                    continue  # of a task that ends: nothing goes there any more
                 wire.send("trouble", about="capture", ns=name, text=str(error)[:200])
                 continue
             selector.register(sock, selectors.EVENT_READ, name)
