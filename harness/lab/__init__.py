@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from harness.lab.protocol import Endpoint, Lab, LabNode, NodeStatus, Role
     from harness.lab.uml.cache import prune as cache_prune
     from harness.lab.uml.cache import report as cache_report
-    from harness.lab.uml.lifecycle import down, fill, find, require, status, up
+    from harness.lab.uml.lifecycle import (
+        down,
+        fill,
+        fill_tutorial,
+        find,
+        require,
+        serve_tutorial,
+        status,
+        up,
+    )
 
 __all__ = [
     "Endpoint",
@@ -25,15 +34,20 @@ __all__ = [
     "cache_report",
     "down",
     "fill",
+    "fill_tutorial",
     "find",
     "require",
+    "serve_tutorial",
     "status",
     "up",
 ]
 
 _HOMES = {
     **dict.fromkeys(("Endpoint", "Lab", "LabNode", "NodeStatus", "Role"), ("harness.lab.protocol", "")),
-    **dict.fromkeys(("down", "fill", "find", "require", "status", "up"), ("harness.lab.uml.lifecycle", "")),
+    **dict.fromkeys(
+        ("down", "fill", "fill_tutorial", "find", "require", "serve_tutorial", "status", "up"),
+        ("harness.lab.uml.lifecycle", ""),
+    ),
     "cache_report": ("harness.lab.uml.cache", "report"),
     "cache_prune": ("harness.lab.uml.cache", "prune"),
 }
