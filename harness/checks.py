@@ -13,12 +13,16 @@ from harness.errors import RequestError
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One promise; ``disruptive`` checks break something on purpose and need a target that allows it."""
+    """One promise; ``disruptive`` checks break something on purpose and need a target that allows it.
+
+    ``tutorial`` ones deploy images that a lab has only when they are asked for.
+    """
 
     id: str
     claim: str
     profile: str
     disruptive: bool = False
+    tutorial: bool = False
 
 
 CHECKS: tuple[Check, ...] = (
@@ -74,6 +78,15 @@ CHECKS: tuple[Check, ...] = (
     Check("config.readable", "every task finds its config", "full", True),
     Check("config.in-use", "a config that a service has cannot be removed", "full", True),
     Check("secret.rotates", "a secret is rotated under load, and every task has the new one", "full", True),
+    Check("voting.pages", "a browser votes, changes its vote and sees it counted", "full", tutorial=True),
+    Check("voting.counted", "a vote through any node is counted once and shown", "full", tutorial=True),
+    Check(
+        "voting.one-per-voter", "a voter who votes again changes a vote and adds none", "full", tutorial=True
+    ),
+    Check("voting.kept", "no counted vote is lost with worker, redis or db", "full", True, tutorial=True),
+    Check("proxy.balanced", "a proxy gives every backend its share", "full", tutorial=True),
+    Check("proxy.sticky", "a client that returns its cookie stays with its backend", "full", tutorial=True),
+    Check("proxy.dead-node", "behind a proxy a lost node costs no request", "full", True, tutorial=True),
     Check("swarm.preflight", "nothing stops the swarm from working, nor a run on it", "doctor"),
 )
 # what the first word of an id stands for, as reports head it
@@ -95,10 +108,12 @@ CHAPTERS = {
     "volume": "Local volumes",
     "secret": "Secrets and configs",
     "config": "Secrets and configs",
+    "voting": "The voting app",
+    "proxy": "HAProxy and nginx before a service",
     "swarm": "Preflight",
 }
 PROFILES: tuple[str, ...] = ("smoke", "release", "full")
-_BY_ID = {check.id: check for check in CHECKS}
+BY_ID = {check.id: check for check in CHECKS}
 
 
 def of_profile(name: str) -> tuple[Check, ...]:
@@ -155,4 +170,4 @@ def claim_of(check: str) -> str:
     Raises:
         KeyError: no check has this id.
     """
-    return _BY_ID[check].claim
+    return BY_ID[check].claim

@@ -36,6 +36,8 @@ from harness.evidence.pairs import (
     WayOut,
 )
 from harness.evidence.preflight import EngineLook, Preflight
+from harness.evidence.proxies import Visit, Visits
+from harness.evidence.voting import Ballot, Poll, Shown
 
 Evidence: TypeAlias = (
     Traffic
@@ -59,6 +61,8 @@ Evidence: TypeAlias = (
     | Keeping
     | Rollout
     | WayOut
+    | Visits
+    | Poll
 )
 Span: TypeAlias = tuple[float, float]
 
@@ -74,6 +78,7 @@ __all__ = [
     "HOST",
     "KINDS",
     "Balancers",
+    "Ballot",
     "Change",
     "Cluster",
     "Counter",
@@ -97,12 +102,14 @@ __all__ = [
     "Pair",
     "PayloadSizes",
     "Place",
+    "Poll",
     "PortClosure",
     "PortMatrix",
     "Preflight",
     "RealServer",
     "Rollout",
     "Roster",
+    "Shown",
     "SizeTry",
     "Span",
     "Traffic",
@@ -110,6 +117,8 @@ __all__ = [
     "Vantage",
     "Vantages",
     "VirtualServer",
+    "Visit",
+    "Visits",
     "Way",
     "WayOut",
     "span",

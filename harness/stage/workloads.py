@@ -16,7 +16,7 @@ from harness.probe.target import Target
 from harness.stage.session import Stage
 from harness.swarm.cluster import Swarm
 from harness.swarm.service import ServiceHandle
-from harness.workloads import flask_redis, whoami
+from harness.workloads import flask_redis, proxies, voting, whoami
 
 START = 60.0  # seconds for a first deployment: images may have to be pulled
 _SETTLE = 15.0  # seconds for gossip to tell every node of every replica
@@ -33,6 +33,13 @@ _NEEDED: dict[str, tuple[str, ...]] = {
     "sealed": ("secret.", "config."),
     "rolled": ("update.",),
     "once": ("update.costs", "scale."),  # one test at a time
+    "fronted": ("proxy.",),
+    "haproxy-inside": ("proxy.",),
+    "haproxy-front": ("proxy.",),
+    "nginx-inside": ("proxy.",),
+    "nginx-front": ("proxy.",),
+    "vote": ("voting.",),
+    "result": ("voting.",),
 }
 
 
@@ -118,6 +125,48 @@ class Workloads:
         spec = dataclasses.replace(self.whoami(), **changed)
         published = dataclasses.replace(spec.ports[0], published=port)
         return dataclasses.replace(spec, name=f"{spec.name}-{suffix}", ports=(published,))
+
+    def behind_tasks(self) -> ServiceSpec:
+        """whoami whose name tells its tasks' addresses; published nowhere, as swarm has it of ``dnsrr``."""
+        spec = dataclasses.replace(self.whoami(), replicas=4, ports=(), endpoint="dnsrr")
+        return dataclasses.replace(spec, name=f"{spec.name}-tasks")
+
+    def behind_nodes(self, *, unlike: str) -> ServiceSpec:
+        """whoami published by the mesh, with no task on the node ``unlike`` (hostname)."""
+        spec = self._named("nodes", self.ports["fronted"], networks=(), replicas=2)
+        return dataclasses.replace(spec, constraints=(f"node.hostname != {unlike}",))
+
+    def proxy(
+        self, kind: proxies.Kind, place: proxies.Place, backends: proxies.Backends, *, node: str
+    ) -> ServiceSpec:
+        """A proxy on one node (hostname)."""
+        return proxies.service(
+            self._stage.run,
+            kind,
+            place,
+            backends,
+            image=self._images.haproxy if kind == "haproxy" else self._images.nginx,
+            network=self.network.id,
+            port=self.ports[f"{kind}-{place}"],
+            node=node,
+        )
+
+    def voting(self, node: str, front: Network, back: Network) -> dict[str, ServiceSpec]:
+        """The voting app by the names of its parts, the database on one node (hostname)."""
+        images = self._images
+        return voting.services(
+            self._stage.run,
+            images={
+                "redis": images.redis,
+                "db": images.postgres,
+                "vote": images.vote,
+                "worker": images.worker,
+                "result": images.result,
+            },
+            networks=(front.id, back.id),
+            ports=(self.ports["vote"], self.ports["result"]),
+            node=node,
+        )
 
     def redis(self) -> ServiceSpec:
         """Redis, one task."""

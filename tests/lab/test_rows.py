@@ -36,6 +36,34 @@ _RULE = "POSTROUTING -s 172.18.0.0/16 ! -o docker_gwbridge -j MASQUERADE"
 _NO_NAT = f'[ "$(hostname)" != swarm-worker1 ] || iptables -t nat -D {_RULE}'
 _NAT = f'[ "$(hostname)" != swarm-worker1 ] || iptables -t nat -A {_RULE}'
 
+# in the proxy's own copy of its config, whose mount keeps it from the container alone
+_UNSTICKY = """
+[ "$(hostname)" = swarm-manager ] || exit 0
+nohup sh -c '
+    until proxy=$(docker ps -q --no-trunc --filter name=nginx-inside) && test -n "$proxy"; do sleep 0.1; done
+    files=/var/lib/docker/containers/$proxy/mounts/secrets
+    mount -o remount,rw $files
+    for file in $files/*; do
+        sed "/hash .client;/d" $file > /run/unsticky
+        cat /run/unsticky > $file
+    done
+    until docker top $proxy | grep "nginx: worker"; do sleep 0.2; done
+    docker kill -s HUP $proxy
+' >/dev/null 2>&1 &
+"""
+
+_PSQL = """
+db=$(docker ps -q --filter name=voting-db)
+test -n "$db" || exit 0
+until docker exec $db psql -U postgres -c "{}"; do sleep 0.2; done
+"""
+_TWO_ROWS = _PSQL.format("ALTER TABLE votes DROP CONSTRAINT votes_id_key")
+_PASSWORD = _PSQL.format(
+    "ALTER USER postgres PASSWORD 'another'; "
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' "
+    "AND pid != pg_backend_pid()"
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Broken:
@@ -86,6 +114,13 @@ ROWS = {
     "11: a secret that a log tells": Broken(
         "secret.nowhere-else", _LEAK, begun, "secret-leaked", None, _NO_LEAK
     ),
+    "14: a voter who may have two rows": Broken(
+        "voting.one-per-voter", _TWO_ROWS, deployed, "vote-counted-twice"
+    ),
+    "14: a database with another password": Broken(
+        "voting.counted", _PASSWORD, deployed, "database-refuses-password"
+    ),
+    "15: a proxy that forgets its clients": Broken("proxy.sticky", _UNSTICKY, begun, "stickiness-off"),
     "13: a volume that lost its data": Broken("volume.kept", _WIPE, killed, "data-lost"),
     "13: a volume emptied while its task is away": Broken(
         "volume.local", _WIPE, moved, "data-lost", "swarm-worker2"
@@ -100,10 +135,10 @@ def test_what_is_broken_is_named(the_lab: UmlLab, box: Box, row: str) -> None:
 
     try:
         with box.started("gate", "--profile", "full", "--only", broken.check) as gate:
-            gate.reaches(lambda: broken.moment(box))
+            gate.reaches(lambda: broken.moment(box), within=300)
             for node in the_lab.nodes:
                 assert the_lab.exec(node.hostname, ["sh", "-c", broken.plant]).ok
-            done = gate.ended()
+            done = gate.ended(within=240)
     finally:
         for node in the_lab.nodes:
             the_lab.exec(node.hostname, ["sh", "-c", broken.heal])

@@ -19,6 +19,8 @@ from harness.stage.workloads import Ports
         (["update.pauses"], (8080, 8086)),
         (["scale.costs"], (8080, 8087)),
         (["update.costs"], (8080, 8086, 8087)),
+        (["voting.kept"], (8080, 8093, 8094)),
+        (["proxy.sticky"], (8080, 8088, 8089, 8090, 8091, 8092)),
     ],
 )
 def test_ports_follow_the_checks(selected: list[str], ports: tuple[int, ...]) -> None:
@@ -27,7 +29,7 @@ def test_ports_follow_the_checks(selected: list[str], ports: tuple[int, ...]) ->
 
 
 def test_every_profile_takes_what_its_checks_need() -> None:
-    """Eight at most, as the configuration's page says."""
+    """Fifteen at most, as the configuration's page says."""
     counts = [len(Ports(8080).of(one.id for one in checks.of_profile(name))) for name in checks.PROFILES]
 
-    assert counts == [2, 4, 8]
+    assert counts == [2, 4, 15]

@@ -1,0 +1,221 @@
+"""The words for proxies: HAProxy and nginx, inside the swarm over tasks and in front of its nodes."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import cast, get_args
+
+import pytest
+
+from harness.clock import Deadline
+from harness.errors import RequestError
+from harness.evidence import Fault, Traffic, Visits
+from harness.faults.compute import PowerOff
+from harness.faults.protocol import injected
+from harness.lab.protocol import Lab
+from harness.probe import sampler
+from harness.probe.target import Target
+from harness.probe.visiting import Client
+from harness.stage.session import Stage
+from harness.stage.workloads import Workloads
+from harness.swarm.cluster import Swarm
+from harness.swarm.service import ServiceHandle
+from harness.workloads import proxies, whoami
+from harness.workloads.proxies import Backends, Kind, Place
+
+_TASKS = 4  # of the service behind the proxies that balance over tasks
+_PERIODS = 4  # rounds over the backends that are asked
+_CLIENTS = 16  # with a cookie each: that all choose one of three backends, one run in 10 million has
+_VISITS = 4  # of each
+_SETTLE = 20.0  # seconds for a proxy to find all its backends
+_RATE = 5.0  # requests/s through each proxy and entry node
+_WARM = 40  # requests through each before the fault
+_AFTER = 12.0  # seconds of traffic after the checks' time
+
+
+@dataclasses.dataclass(frozen=True)
+class Proxy:
+    """A proxy under way.
+
+    Attributes:
+        service: it; ``behind``: the service that it balances.
+        backends: addresses and ports as its answers name them.
+    """
+
+    service: ServiceHandle
+    behind: ServiceHandle
+    kind: Kind
+    place: Place
+    backends: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Proxies:
+    """All of them by their names in the suite, the node they run on, and the one that may be lost."""
+
+    of: dict[str, Proxy]
+    home: str
+    lost: str
+
+
+@pytest.fixture(scope="session")
+def proxies_up(stage: Stage, swarm: Swarm, works: Workloads, entries: tuple[str, ...]) -> Iterator[Proxies]:
+    """Two services and two proxies before each, on the first node; the last one takes no proxy with it."""
+    if len(entries) < 2:  # noqa: PLR2004  one is lost
+        raise RequestError("no node can be lost behind a proxy on one node", remedy="use a lab with workers")
+    home, lost = entries[0], entries[-1]
+    with contextlib.ExitStack() as undo, stage.steps("deploy services for proxies"):
+        inside = undo.enter_context(swarm.deploy(works.behind_tasks()))
+        # what is lost is a node that the proxies ask, not a task: that the mesh needs time for
+        front = undo.enter_context(swarm.deploy(works.behind_nodes(unlike=lost)))
+        works.bring_up(inside, front)
+        works.settle(front, entries)
+        found = {}
+        for kind in get_args(Kind):
+            found[f"{kind}-inside"] = _deploy(undo, stage, swarm, works, inside, (kind, "inside"), home)
+            found[f"{kind}-front"] = _deploy(undo, stage, swarm, works, front, (kind, "front"), home)
+        works.bring_up(*(proxy.service for proxy in found.values()))
+        for proxy in found.values():
+            _settle(stage, works, proxy, entries)
+        later = undo.pop_all()
+    with later:
+        yield Proxies(found, home, lost)
+
+
+def _deploy(
+    undo: contextlib.ExitStack,
+    stage: Stage,
+    swarm: Swarm,
+    works: Workloads,
+    behind: ServiceHandle,
+    which: tuple[str, str],
+    home: str,
+) -> Proxy:
+    kind, place = cast("Kind", which[0]), cast("Place", which[1])
+    if place == "inside":
+        port, name = whoami.TARGET, behind.name
+        addresses = tuple(
+            link.address
+            for one in behind.replicas()
+            for link in one.addresses
+            if link.network == works.network.id
+        )
+    else:
+        port, name = behind.port, ""
+        addresses = tuple(swarm.addresses().values())
+    backends = Backends(port, name, _TASKS if name else 0, () if name else addresses)
+    text = proxies.configuration(kind, backends)
+    undo.enter_context(swarm.config(proxies.name(stage.run, kind, place), text))
+    service = undo.enter_context(swarm.deploy(works.proxy(kind, place, backends, node=home)))
+    return Proxy(service, behind, kind, place, tuple(f"{one}:{port}" for one in addresses))
+
+
+def _targets(works: Workloads, proxy: Proxy, entries: tuple[str, ...], resource: str = "/") -> list[Target]:
+    return [
+        dataclasses.replace(one, expect_name=works.identity, resource=resource)
+        for one in works.targets(proxy.service, entries)
+    ]
+
+
+def _settle(stage: Stage, works: Workloads, proxy: Proxy, entries: tuple[str, ...]) -> None:
+    """Ask until it has sent somebody to every backend, or the time is up; judged by nobody."""
+    clock, seen = stage.journal.clock, set[str]()
+    deadline = Deadline.after(_SETTLE, clock)
+    target = _targets(works, proxy, entries[:1])[0]
+    while not deadline.passed and not seen >= set(proxy.backends):
+        seen.add(Client(0, header=proxies.HEADER).visit(target).backend)
+        clock.sleep(0.05)
+
+
+@pytest.fixture
+def proxy(request: pytest.FixtureRequest, proxies_up: Proxies) -> Proxy:
+    """The proxy of this name."""
+    return proxies_up.of[request.param]
+
+
+@pytest.fixture
+def visited(stage: Stage, works: Workloads, entries: tuple[str, ...]) -> Callable[..., Visits]:
+    """``visited(proxy)``: one client after the other; ``sticky=True``: some that return their cookies."""
+
+    def go(proxy: Proxy, *, sticky: bool = False) -> Visits:
+        journal = stage.journal
+        targets = _targets(works, proxy, entries, proxies.STICKY if sticky else "/")
+        timeout = stage.settings.limits.request_timeout
+        n = _PERIODS * len(proxy.backends)
+        clients = [
+            Client(one, header=proxies.HEADER, timeout=timeout) for one in range(_CLIENTS if sticky else n)
+        ]
+        # each returns at once: after a round of all of them a proxy that takes turns would be where it was
+        turns = [client for client in clients for _ in range(_VISITS if sticky else 1)]
+        with stage.steps(f"visit {stage.short(proxy.service.name)}{' with cookies' if sticky else ''}"):
+            began = journal.clock.now()
+            # and through another node: the proxy must know it again all the same
+            visits = tuple(client.visit(targets[n % len(targets)]) for n, client in enumerate(turns))
+        return journal.keep(
+            Visits(
+                journal.new_id("visits"),
+                proxy.service.name,
+                proxy.place,
+                began,
+                journal.clock.now(),
+                proxy.backends,
+                visits,
+                sticky,
+            )
+        )
+
+    return go
+
+
+@pytest.fixture(scope="session")
+def lost_behind(
+    stage: Stage,
+    lab: Lab,
+    works: Workloads,
+    entries: tuple[str, ...],
+    proxies_up: Proxies,
+    gate: Callable[[ServiceHandle], Callable[[str], None]],
+) -> Callable[[Proxy], tuple[Traffic, Fault]]:
+    """``lost_behind(proxy)``: steady requests through it while a node lost its power; one loss for all."""
+    played: list[tuple[dict[str, Traffic], Fault]] = []
+    survivors = tuple(entry for entry in entries if entry != proxies_up.lost)
+    clock = stage.journal.clock
+
+    def play() -> tuple[dict[str, Traffic], Fault]:
+        every = proxies_up.of
+        behind = every["haproxy-inside"].behind
+        with contextlib.ExitStack() as under, stage.steps(f"power off {proxies_up.lost} behind proxies"):
+            steadies = {
+                name: under.enter_context(
+                    sampler.steady(
+                        _targets(works, one, survivors),
+                        _RATE,
+                        journal=stage.journal,
+                        timeout=stage.settings.limits.request_timeout,
+                    )
+                )
+                for name, one in every.items()
+            }
+            list(steadies.values())[-1].wait_each(_WARM, within=30)  # the others began before it
+            loss = under.enter_context(
+                injected(PowerOff(lab, proxies_up.lost), stage.journal, gate=gate(behind))
+            )
+            until = Deadline.after(proxies.CHECK + _AFTER, clock)
+            while not until.passed:
+                clock.sleep(0.2)
+            for steady in steadies.values():
+                steady.stop()
+        return {name: steady.traffic for name, steady in steadies.items()}, loss.fault
+
+    def of(proxy: Proxy) -> tuple[Traffic, Fault]:
+        if not played:
+            played.append(play())
+        traffics, fault = played[0]
+        return traffics[f"{proxy.kind}-{proxy.place}"], fault
+
+    return of
+
+
+__all__ = ["lost_behind", "proxies_up", "proxy", "visited"]
