@@ -78,6 +78,9 @@ CHECKS: tuple[Check, ...] = (
     Check("config.readable", "every task finds its config", "full", True),
     Check("config.in-use", "a config that a service has cannot be removed", "full", True),
     Check("secret.rotates", "a secret is rotated under load, and every task has the new one", "full", True),
+    Check(
+        "secret.logs-in", "a database takes its password from a secret's file", "full", True, tutorial=True
+    ),
     Check("voting.pages", "a browser votes, changes its vote and sees it counted", "full", tutorial=True),
     Check("voting.counted", "a vote through any node is counted once and shown", "full", tutorial=True),
     Check(

@@ -74,6 +74,7 @@ class Images(_Section):
     job: str = "nicolaka/netshoot:v0.13"
     haproxy: str = "haproxy:3.0"
     nginx: str = "nginx:1.27"
+    mysql: str = "mysql:5.7"
     postgres: str = "postgres:15-alpine"
     vote: str = "dockersamples/examplevotingapp_vote:latest"
     worker: str = "dockersamples/examplevotingapp_worker:latest"

@@ -29,6 +29,7 @@ _WORDS = (
     "rolling",
     "proxying",
     "voting",
+    "login",
 )
 ROOT = Path(__file__).resolve().parents[1]
 _EXIT = {State.UPHELD: Exit.UPHELD, State.REFUTED: Exit.REFUTED, State.UNKNOWN: Exit.UNKNOWN}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TypeAlias, get_args
 
 from harness.evidence.events import Change, Fault, History, Rollout
-from harness.evidence.files import HeldFile, Keeping, Place
+from harness.evidence.files import HeldFile, Keeping, Logins, Place
 from harness.evidence.mesh import HOST, Dump, KernelLook, Truth
 from harness.evidence.nodes import (
     Balancers,
@@ -63,6 +63,7 @@ Evidence: TypeAlias = (
     | WayOut
     | Visits
     | Poll
+    | Logins
 )
 Span: TypeAlias = tuple[float, float]
 
@@ -93,6 +94,7 @@ __all__ = [
     "Link",
     "Load",
     "LoadCell",
+    "Logins",
     "NameAnswer",
     "NameSpan",
     "NameView",

@@ -16,7 +16,7 @@ from harness.probe.target import Target
 from harness.stage.session import Stage
 from harness.swarm.cluster import Swarm
 from harness.swarm.service import ServiceHandle
-from harness.workloads import flask_redis, proxies, voting, whoami
+from harness.workloads import flask_redis, mysql, proxies, voting, whoami
 
 START = 60.0  # seconds for a first deployment: images may have to be pulled
 _SETTLE = 15.0  # seconds for gossip to tell every node of every replica
@@ -166,6 +166,12 @@ class Workloads:
             networks=(front.id, back.id),
             ports=(self.ports["vote"], self.ports["result"]),
             node=node,
+        )
+
+    def mysql(self, secret: str) -> tuple[ServiceSpec, ServiceSpec]:
+        """MySQL whose password is this secret's, and a job that logs in to it."""
+        return mysql.services(
+            self._stage.run, image=self._images.mysql, network=self.network.id, secret=secret
         )
 
     def redis(self) -> ServiceSpec:

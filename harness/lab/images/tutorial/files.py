@@ -14,6 +14,7 @@ _USERS = {
     "haproxy": (99, "/var/lib/haproxy", "/sbin/nologin"),
     "nginx": (101, "/nonexistent", "/sbin/nologin"),
     "postgres": (999, "/var/lib/postgresql", "/bin/sh"),
+    "mysql": (999, "/var/lib/mysql", "/sbin/nologin"),
     "nobody": (65534, "/", "/sbin/nologin"),
 }
 
@@ -80,6 +81,17 @@ _FILES: dict[str, Files] = {
         **_folder("var/lib/postgresql", "postgres"),
         **_folder("var/lib/postgresql/data", "postgres", 0o1777),
         **_folder("run/postgresql", "postgres", 0o1777),
+    },
+    "mysql": {
+        **_copied("mysql/docker-entrypoint.sh", "usr/local/bin/docker-entrypoint.sh", 0o755),
+        **_copied("mysql/my.cnf", "etc/mysql/my.cnf"),
+        **_folder("var/lib/mysql", "mysql"),
+        **_folder("run/mysqld", "mysql"),
+        **{
+            path: made
+            for name, to in (("mysqld", "/usr/sbin/mariadbd"), ("mysql", "/usr/bin/mariadb"))
+            for path, made in _linked(f"usr/local/bin/{name}", to).items()
+        },
     },
     "vote": _application("vote"),
     "worker": _application("worker"),

@@ -17,6 +17,7 @@ LAYERS: tuple[Layer, ...] = (
         below="base",
         only={"tzdata": ("Etc/UTC", "zoneinfo/UTC")},
     ),
+    Layer("mysql", ("mariadb-server-core", "mariadb-client-core"), below="base"),
     Layer("database client", ("python3-psycopg2",), below="flask"),
 )
 
@@ -57,6 +58,18 @@ IMAGES: tuple[Image, ...] = (
             "ExposedPorts": {"5432/tcp": {}},
             "StopSignal": "SIGINT",
             "Volumes": {"/var/lib/postgresql/data": {}},
+        },
+    ),
+    Image(
+        ("library/mysql",),
+        ("latest", "8", "8.0", "5.7"),  # it is given Debian's MariaDB, which speaks as 5.7 does
+        "mysql",
+        {
+            "Entrypoint": ["docker-entrypoint.sh"],
+            "Cmd": ["mysqld"],
+            "Env": [PATH],
+            "ExposedPorts": {"3306/tcp": {}, "33060/tcp": {}},
+            "Volumes": {"/var/lib/mysql": {}},
         },
     ),
     *(
