@@ -89,6 +89,15 @@ CHECKS: tuple[Check, ...] = (
     Check("voting.kept", "no counted vote is lost with worker, redis or db", "full", True, tutorial=True),
     Check("proxy.balanced", "a proxy gives every backend its share", "full", tutorial=True),
     Check("proxy.sticky", "a client that returns its cookie stays with its backend", "full", tutorial=True),
+    Check(
+        "proxy.tls", "a proxy ends TLS with its secret's certificate, through any node", "full", tutorial=True
+    ),
+    Check(
+        "proxy.http2",
+        "a proxy speaks HTTP/2 where a client offers it, through any node",
+        "full",
+        tutorial=True,
+    ),
     Check("proxy.dead-node", "behind a proxy a lost node costs no request", "full", True, tutorial=True),
     Check("swarm.preflight", "nothing stops the swarm from working, nor a run on it", "doctor"),
 )

@@ -2,12 +2,14 @@
 
 import pytest
 
-from harness.judge.proxies import outlives_node, proxied_evenly, proxied_stickily
+from harness.judge.proxies import answers_securely, outlives_node, proxied_evenly, proxied_stickily
 from harness.workloads.proxies import CHECK
 
 each = pytest.mark.parametrize(
     "proxy", ["haproxy-inside", "haproxy-front", "nginx-inside", "nginx-front"], indirect=True
 )
+
+ending_tls = pytest.mark.parametrize("proxy", ["haproxy-inside", "nginx-inside"], indirect=True)
 
 
 @each
@@ -22,6 +24,20 @@ def test_every_backend_gets_its_share(proxy, visited, promise):
 def test_a_client_stays_where_its_cookie_says(proxy, visited, promise):
     """In front of the nodes it stays with a node, whose mesh spreads its requests all the same."""
     promise("proxy.sticky", proxied_stickily(visited(proxy, sticky=True)))
+
+
+@ending_tls
+@pytest.mark.check("proxy.tls")
+def test_tls_ends_at_the_proxy_through_any_node(proxy, secured, promise):
+    """The mesh carries it as it is; the certificate is the proxy's secret, and names the nodes."""
+    promise("proxy.tls", answers_securely(secured(proxy)))
+
+
+@ending_tls
+@pytest.mark.check("proxy.http2")
+def test_http2_is_spoken_through_any_node(proxy, secured, promise):
+    """Agreed on in the handshake."""
+    promise("proxy.http2", answers_securely(secured(proxy), protocol="h2"))
 
 
 @each

@@ -36,7 +36,7 @@ from harness.evidence.pairs import (
     WayOut,
 )
 from harness.evidence.preflight import EngineLook, Preflight
-from harness.evidence.proxies import Visit, Visits
+from harness.evidence.proxies import Secured, SecuredVisits, Visit, Visits
 from harness.evidence.voting import Ballot, Poll, Shown
 
 Evidence: TypeAlias = (
@@ -64,6 +64,7 @@ Evidence: TypeAlias = (
     | Visits
     | Poll
     | Logins
+    | SecuredVisits
 )
 Span: TypeAlias = tuple[float, float]
 
@@ -111,6 +112,8 @@ __all__ = [
     "RealServer",
     "Rollout",
     "Roster",
+    "Secured",
+    "SecuredVisits",
     "Shown",
     "SizeTry",
     "Span",

@@ -27,6 +27,35 @@ class Visit:
 
 
 @dataclasses.dataclass(frozen=True)
+class Secured:
+    """One request by TLS, whose certificate was verified.
+
+    Attributes:
+        offered: what the client offered to speak, ``h2`` or ``http/1.1``; ``spoken``: what was agreed on.
+        version: of TLS, such as ``TLSv1.3``.
+        replica: what the answer calls itself; ``why``: what was wrong, empty if nothing.
+    """
+
+    entry: str
+    at: float
+    offered: str
+    spoken: str = ""
+    version: str = ""
+    replica: str = ""
+    why: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class SecuredVisits:
+    """Requests by TLS through one proxy and every node."""
+
+    id: str
+    service: str
+    entries: tuple[str, ...]
+    visits: tuple[Secured, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Visits:
     """Requests through one proxy, in order.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from harness.evidence import Fault, Traffic, Visit, Visits
+from harness.evidence import Fault, SecuredVisits, Traffic, Visit, Visits
 from harness.judge.verdict import Finding, Subject, Verdict, judge, unknown
 from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed, seconds, tally, witness
 from harness.model import Path
@@ -118,7 +118,12 @@ def outlives_node(traffic: Traffic, fault: Fault, *, check: float, before: int =
     if any(not one.ok for one in early):
         broken = sum(not one.ok for one in early)
         parts.append(blind(f"{broken} of {count(len(early), 'request')} lost before {fault.subject} died"))
-    if lost:
+    noise = sum(not one.ok for one in early) / max(1, len(early))
+    if lost and len(lost) / len(late) <= 2 * noise:
+        parts.append(
+            blind(f"{len(lost)} of {count(len(late), 'request')} lost after the checks, no more than before")
+        )
+    elif lost:
         kinds = tally(Counter(one.outcome.value for one in lost))
         last = max(one.planned for one in lost) - fault.proved
         sentence = (
@@ -150,6 +155,42 @@ def outlives_node(traffic: Traffic, fault: Fault, *, check: float, before: int =
     )
 
 
+@judge
+def answers_securely(secured: SecuredVisits, *, protocol: str = "http/1.1", least: int = 2) -> Verdict:
+    """By TLS every node's address answers, with the proxy's certificate, in the protocol that was offered.
+
+    Args:
+        secured: requests whose client verified the certificate and the address in it.
+        protocol: ``http/1.1`` or ``h2``.
+        least: requests that are needed through each node.
+    """
+    made = [one for one in secured.visits if one.offered == protocol]
+    parts: list[Part] = []
+    for entry in secured.entries:
+        mine = [one for one in made if one.entry == entry]
+        broken = next((one for one in mine if one.why or one.spoken != protocol), None)
+        if len(mine) < least:
+            parts.append(blind(f"{entry}: {count(len(mine), 'request')} by {protocol}, {least} needed"))
+        if broken:
+            what = broken.why or f"{broken.spoken or 'nothing'} was agreed on"
+            sentence = f"{secured.service} through {entry}, {protocol} offered by TLS: {what}"
+            finding = Finding(
+                _SECURE[protocol], Subject(node=entry, service=secured.service), sentence, (), _TLS
+            )
+            parts.append(bad(sentence, finding))
+    versions = sorted({one.version for one in made if one.version})
+    return conclude(
+        parts or [GOOD if made else blind("nobody asked")],
+        f"{secured.service}: {count(len(made), 'request')} by {protocol} through "
+        f"{count(len(secured.entries), 'node')}, certificate verified ({listed(versions)})",
+        subject=Subject(service=secured.service),
+        witnesses=(witness(Path.INGRESS),),
+        numbers={"requests": len(made), "versions": versions, "protocol": protocol},
+    )
+
+
+_SECURE = {"http/1.1": "tls-fails", "h2": "http2-not-spoken"}
+_TLS = "docker service logs of the proxy: did it find its certificate in its secret, and does it offer h2?"
 _LEFT_OUT = "is it up for the proxy's checks, and did the proxy resolve it? Read the proxy's log"
 _UNEVEN = "does the proxy take one backend after the other (roundrobin), in one process?"
 _OFF = "does the proxy set a cookie and choose by it, in the configuration that its task has?"
@@ -176,4 +217,4 @@ def _left_out(visits: Visits, backend: str) -> Part:
     return bad(sentence, Finding("backend-left-out", subject, sentence, (), _LEFT_OUT))
 
 
-__all__ = ["outlives_node", "proxied_evenly", "proxied_stickily"]
+__all__ = ["answers_securely", "outlives_node", "proxied_evenly", "proxied_stickily"]

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import ssl
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import cast, get_args
 
 import pytest
 
+from harness import shell
 from harness.clock import Deadline
 from harness.errors import RequestError
-from harness.evidence import Fault, Traffic, Visits
+from harness.evidence import Fault, SecuredVisits, Traffic, Visits
 from harness.faults.compute import PowerOff
 from harness.faults.protocol import injected
 from harness.lab.protocol import Lab
-from harness.probe import sampler
+from harness.probe import sampler, secure
 from harness.probe.target import Target
 from harness.probe.visiting import Client
 from harness.stage.session import Stage
@@ -29,6 +33,7 @@ _TASKS = 4  # of the service behind the proxies that balance over tasks
 _PERIODS = 4  # rounds over the backends that are asked
 _CLIENTS = 16  # with a cookie each: that all choose one of three backends, one run in 10 million has
 _VISITS = 4  # of each
+_SECURED = 3  # requests by TLS through each node, in each protocol
 _SETTLE = 20.0  # seconds for a proxy to find all its backends
 _RATE = 5.0  # requests/s through each proxy and entry node
 _WARM = 40  # requests through each before the fault
@@ -53,11 +58,42 @@ class Proxy:
 
 @dataclasses.dataclass(frozen=True)
 class Proxies:
-    """All of them by their names in the suite, the node they run on, and the one that may be lost."""
+    """All of them by their names in the suite, and what they have in common.
+
+    Attributes:
+        home: hostname of the node that they run on; ``lost``: of the one that may be lost.
+        trust: the certificate of those that end TLS.
+    """
 
     of: dict[str, Proxy]
     home: str
     lost: str
+    trust: str
+
+
+def certificate(addresses: tuple[str, ...]) -> tuple[bytes, str]:
+    """A certificate for these addresses that signs itself: with its key as one file, and alone.
+
+    Raises:
+        Unmeasurable: ``openssl`` is not there.
+        CommandError: it failed.
+    """
+    names = ",".join(f"IP:{address}" for address in addresses)
+    with tempfile.TemporaryDirectory() as folder:
+        words = [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+        ]
+        words += ["-days", "2", "-subj", "/CN=swarm-harness proxy", "-addext", f"subjectAltName={names}"]
+        shell.run([*words, "-keyout", "key.pem", "-out", "cert.pem"], cwd=Path(folder), bound=30.0)
+        cert, key = (Path(folder, one).read_text() for one in ("cert.pem", "key.pem"))
+    return (cert + key).encode(), cert
 
 
 @pytest.fixture(scope="session")
@@ -72,16 +108,17 @@ def proxies_up(stage: Stage, swarm: Swarm, works: Workloads, entries: tuple[str,
         front = undo.enter_context(swarm.deploy(works.behind_nodes(unlike=lost)))
         works.bring_up(inside, front)
         works.settle(front, entries)
+        pem, trust = certificate(tuple(swarm.addresses().values()))
         found = {}
         for kind in get_args(Kind):
-            found[f"{kind}-inside"] = _deploy(undo, stage, swarm, works, inside, (kind, "inside"), home)
-            found[f"{kind}-front"] = _deploy(undo, stage, swarm, works, front, (kind, "front"), home)
+            found[f"{kind}-inside"] = _deploy(undo, stage, swarm, works, inside, (kind, "inside"), home, pem)
+            found[f"{kind}-front"] = _deploy(undo, stage, swarm, works, front, (kind, "front"), home, pem)
         works.bring_up(*(proxy.service for proxy in found.values()))
         for proxy in found.values():
             _settle(stage, works, proxy, entries)
         later = undo.pop_all()
     with later:
-        yield Proxies(found, home, lost)
+        yield Proxies(found, home, lost, trust)
 
 
 def _deploy(
@@ -92,10 +129,11 @@ def _deploy(
     behind: ServiceHandle,
     which: tuple[str, str],
     home: str,
+    pem: bytes,
 ) -> Proxy:
     kind, place = cast("Kind", which[0]), cast("Place", which[1])
     if place == "inside":
-        port, name = whoami.TARGET, behind.name
+        port, known = whoami.TARGET, behind.name
         addresses = tuple(
             link.address
             for one in behind.replicas()
@@ -103,11 +141,16 @@ def _deploy(
             if link.network == works.network.id
         )
     else:
-        port, name = behind.port, ""
+        port, known = behind.port, ""
         addresses = tuple(swarm.addresses().values())
-    backends = Backends(port, name, _TASKS if name else 0, () if name else addresses)
-    text = proxies.configuration(kind, backends)
-    undo.enter_context(swarm.config(proxies.name(stage.run, kind, place), text))
+    backends = Backends(port, known, _TASKS if known else 0, () if known else addresses)
+    text, name = (
+        proxies.configuration(kind, backends, tls=place == "inside"),
+        proxies.name(stage.run, kind, place),
+    )
+    if place == "inside":
+        undo.enter_context(swarm.secret(name, pem))
+    undo.enter_context(swarm.config(name, text))
     service = undo.enter_context(swarm.deploy(works.proxy(kind, place, backends, node=home)))
     return Proxy(service, behind, kind, place, tuple(f"{one}:{port}" for one in addresses))
 
@@ -169,6 +212,27 @@ def visited(stage: Stage, works: Workloads, entries: tuple[str, ...]) -> Callabl
     return go
 
 
+@pytest.fixture
+def secured(
+    stage: Stage, works: Workloads, entries: tuple[str, ...], proxies_up: Proxies
+) -> Callable[[Proxy], SecuredVisits]:
+    """``secured(proxy)``: by TLS through every node, in HTTP/1.1 and in HTTP/2."""
+
+    def go(proxy: Proxy) -> SecuredVisits:
+        journal, port = stage.journal, proxy.service.spec.ports[1].published
+        context = ssl.create_default_context(cadata=proxies_up.trust)
+        with stage.steps(f"visit {stage.short(proxy.service.name)} by TLS"):
+            visits = tuple(
+                secure.ask(dataclasses.replace(target, port=port), context, protocol)
+                for target in _targets(works, proxy, entries)
+                for protocol in ("http/1.1", "h2")
+                for _ in range(_SECURED)
+            )
+        return journal.keep(SecuredVisits(journal.new_id("secured"), proxy.service.name, entries, visits))
+
+    return go
+
+
 @pytest.fixture(scope="session")
 def lost_behind(
     stage: Stage,
@@ -218,4 +282,4 @@ def lost_behind(
     return of
 
 
-__all__ = ["lost_behind", "proxies_up", "proxy", "visited"]
+__all__ = ["lost_behind", "proxies_up", "proxy", "secured", "visited"]

@@ -40,6 +40,8 @@ _NEEDED: dict[str, tuple[str, ...]] = {
     "nginx-front": ("proxy.",),
     "vote": ("voting.",),
     "result": ("voting.",),
+    "haproxy-tls": ("proxy.",),
+    "nginx-tls": ("proxy.",),
 }
 
 
@@ -149,6 +151,7 @@ class Workloads:
             network=self.network.id,
             port=self.ports[f"{kind}-{place}"],
             node=node,
+            tls=self.ports[f"{kind}-tls"] if place == "inside" else 0,
         )
 
     def voting(self, node: str, front: Network, back: Network) -> dict[str, ServiceSpec]:

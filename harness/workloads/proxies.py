@@ -19,6 +19,8 @@ Kind = Literal["haproxy", "nginx"]
 Place = Literal["inside", "front"]
 
 TARGET: Final = 8080  # where a proxy listens: it needs no right to a low port
+TARGET_TLS: Final = 8443
+KEY: Final = "tls"  # the secret with certificate and key, as a task finds it
 STICKY: Final = "/sticky"
 HEADER: Final = "X-Backend"  # what names the backend in an answer
 CHECK: Final = 3.5  # seconds in which the checks configured here find a dead backend, whatever else happens
@@ -46,6 +48,7 @@ resolvers swarm
     hold valid 1s
 frontend entry
     bind :{listen}
+{secured}
     http-response set-header {header} %si:%sp
     use_backend sticky if {{ path_beg {sticky} }}
     default_backend even
@@ -95,8 +98,23 @@ http {{
             proxy_pass http://sticky;
         }}
     }}
+{secured}
 }}
 """
+# the certificate and its key are one file; HTTP/2 is offered beside HTTP/1.1
+_SECURED: Final[Mapping[str, str]] = {
+    "haproxy": "    bind :{port} ssl crt {file} alpn h2,http/1.1",
+    "nginx": """
+    server {{
+        listen {port} ssl;
+        http2 on;
+        ssl_certificate {file};
+        ssl_certificate_key {file};
+        add_header {header} $upstream_addr;
+        location / {{ proxy_pass http://even; }}
+    }}
+""",
+}
 _HASH: Final = "        hash $client;"  # consistent would not tell the addresses of one name apart
 
 
@@ -115,8 +133,16 @@ class Backends:
     addresses: tuple[str, ...] = ()
 
 
-def configuration(kind: Kind, backends: Backends, *, sticky: bool = True) -> bytes:
-    """The proxy's whole configuration; without ``sticky`` it answers below ``/sticky`` as everywhere."""
+def configuration(kind: Kind, backends: Backends, *, sticky: bool = True, tls: bool = False) -> bytes:
+    """The proxy's whole configuration.
+
+    Args:
+        kind: which program.
+        backends: over whom it balances.
+        sticky: otherwise it answers below ``/sticky`` as everywhere.
+        tls: whether it also answers by TLS, with what its secret holds.
+    """
+    secured = _SECURED[kind].format(port=TARGET_TLS, file=f"/run/secrets/{KEY}", header=HEADER) if tls else ""
     fixed = {"listen": TARGET, "header": HEADER, "sticky": STICKY}
     if kind == "haproxy":
         lines = [f"    server b{n} {one}:{backends.port}" for n, one in enumerate(backends.addresses)]
@@ -128,7 +154,9 @@ def configuration(kind: Kind, backends: Backends, *, sticky: bool = True) -> byt
         names = (backends.name,) if backends.name else backends.addresses
         lines = [f"        server {one}:{backends.port} max_fails=1 fail_timeout=3s;" for one in names]
         text, kept = _NGINX, _HASH
-    return text.format(servers="\n".join(lines), cookie=kept if sticky else "", **fixed).encode()
+    return text.format(
+        servers="\n".join(lines), cookie=kept if sticky else "", secured=secured, **fixed
+    ).encode()
 
 
 _PATHS: Final[Mapping[str, str]] = {
@@ -152,7 +180,16 @@ def name(run: str, kind: Kind, place: Place) -> str:
 
 
 def service(
-    run: str, kind: Kind, place: Place, backends: Backends, *, image: str, network: str, port: int, node: str
+    run: str,
+    kind: Kind,
+    place: Place,
+    backends: Backends,
+    *,
+    image: str,
+    network: str,
+    port: int,
+    node: str,
+    tls: int = 0,
 ) -> ServiceSpec:
     """A proxy, one task on one node.
 
@@ -165,13 +202,15 @@ def service(
         network: overlay network (name or id) that it shares with the tasks.
         port: published port.
         node: hostname of the node that it runs on, which must not be the one that is lost.
+        tls: published port of TLS, for which there is a secret of the proxy's name; 0 for none.
     """
     wait = _WAIT.format(name=backends.name, tasks=backends.tasks) if backends.name else ""
     return ServiceSpec(
         name=name(run, kind, place),
         image=image,
         args=("sh", "-c", wait + _START[kind]),
-        ports=(Port(port, TARGET),),
+        ports=(Port(port, TARGET), *((Port(tls, TARGET_TLS),) if tls else ())),
+        secrets=(ConfigFile(name(run, kind, place), KEY, 0o444),) if tls else (),
         networks=(network,),
         configs=(ConfigFile(name(run, kind, place), _PATHS[kind]),),
         constraints=(f"node.hostname == {node}",),

@@ -7,8 +7,8 @@ import dataclasses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.evidence import Fault, Traffic, Visit, Visits
-from harness.judge.proxies import outlives_node, proxied_evenly, proxied_stickily
+from harness.evidence import Fault, Secured, SecuredVisits, Traffic, Visit, Visits
+from harness.judge.proxies import answers_securely, outlives_node, proxied_evenly, proxied_stickily
 from harness.judge.verdict import State, Verdict
 from harness.model import Outcome, Path, Sample
 
@@ -137,6 +137,39 @@ def test_what_is_lost_after_the_checks_is_named_with_the_node() -> None:
     verdict = outlives_node(steady((10.2, 20.0)), FAULT, check=3.5)
 
     assert (found(verdict), verdict.subject.node) == (["dead-node-costs-requests"], W2)
+
+
+def test_losses_that_were_there_before_are_not_the_nodes() -> None:
+    """A swarm or machine that loses requests all the time shows nothing of a node's death."""
+    samples = tuple(
+        dataclasses.replace(one, outcome=Outcome.READ_TIMEOUT) if one.seq % 50 == 7 else one
+        for one in steady().samples
+    )
+
+    assert (
+        outlives_node(dataclasses.replace(steady(), samples=samples), FAULT, check=3.5).state is State.UNKNOWN
+    )
+
+
+def secured(spoken: str = "h2", why: str = "") -> SecuredVisits:
+    """Two requests through each of two nodes; the last one differs."""
+    good = [Secured(entry, 1.0, "h2", "h2", "TLSv1.3", "task-1") for entry in (M, W2) for _ in range(2)]
+    return SecuredVisits(
+        "secured-1", "proxy", (M, W2), (*good[:-1], dataclasses.replace(good[-1], spoken=spoken, why=why))
+    )
+
+
+def test_tls_is_answered_through_every_node_in_the_protocol_that_was_offered() -> None:
+    """The node that does not is named."""
+    verdict = answers_securely(secured(), protocol="h2")
+
+    assert verdict.state is State.UPHELD
+    assert verdict.sentence == "proxy: 4 requests by h2 through 2 nodes, certificate verified (TLSv1.3)"
+    for made in (secured(spoken="http/1.1"), secured(why="certificate has expired")):
+        broken = answers_securely(made, protocol="h2")
+        assert (found(broken), broken.subject.node) == (["http2-not-spoken"], W2)
+    assert answers_securely(secured(), protocol="http/1.1").state is State.UNKNOWN
+    assert answers_securely(SecuredVisits("secured-1", "proxy", (), ())).state is State.UNKNOWN
 
 
 def test_without_proof_traffic_or_health_before_nothing_is_shown() -> None:
