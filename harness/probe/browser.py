@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any, Final, Self
 
 from harness.clock import SYSTEM, Clock, Deadline
@@ -34,6 +35,7 @@ ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3]]
 os.dup2(ends[0], 3), os.dup2(ends[1], 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
+_SHORT: Final = "/tmp"  # noqa: S108 - the browser makes a socket there, whose path is limited to 107 bytes
 _ANSWER: Final = 20.0  # seconds for an answer of the browser itself
 _AGAIN: Final = 0.1  # seconds between two looks at a page
 
@@ -80,7 +82,11 @@ class Browser:
             Unmeasurable: it does not answer.
         """
         chromium = program()
-        profile = self._undo.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+        profile = self._undo.enter_context(
+            tempfile.TemporaryDirectory(
+                dir=_SHORT if Path(_SHORT).is_dir() else None, ignore_cleanup_errors=True
+            )
+        )
         theirs, self._out = os.pipe()
         self._in, answers = os.pipe()
         for end in (self._out, self._in):
