@@ -98,6 +98,7 @@ CHECKS: tuple[Check, ...] = (
         "full",
         tutorial=True,
     ),
+    Check("proxy.websocket", "a proxy carries a WebSocket, through any node", "full", tutorial=True),
     Check("proxy.dead-node", "behind a proxy a lost node costs no request", "full", True, tutorial=True),
     Check("swarm.preflight", "nothing stops the swarm from working, nor a run on it", "doctor"),
 )

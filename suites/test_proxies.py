@@ -2,14 +2,14 @@
 
 import pytest
 
-from harness.judge.proxies import answers_securely, outlives_node, proxied_evenly, proxied_stickily
+from harness.judge.proxies import answers_securely, outlives_node, proxied_evenly, proxied_stickily, talks_on
 from harness.workloads.proxies import CHECK
 
 each = pytest.mark.parametrize(
     "proxy", ["haproxy-inside", "haproxy-front", "nginx-inside", "nginx-front"], indirect=True
 )
 
-ending_tls = pytest.mark.parametrize("proxy", ["haproxy-inside", "nginx-inside"], indirect=True)
+inside = pytest.mark.parametrize("proxy", ["haproxy-inside", "nginx-inside"], indirect=True)
 
 
 @each
@@ -26,18 +26,25 @@ def test_a_client_stays_where_its_cookie_says(proxy, visited, promise):
     promise("proxy.sticky", proxied_stickily(visited(proxy, sticky=True)))
 
 
-@ending_tls
+@inside
 @pytest.mark.check("proxy.tls")
 def test_tls_ends_at_the_proxy_through_any_node(proxy, secured, promise):
     """The mesh carries it as it is; the certificate is the proxy's secret, and names the nodes."""
     promise("proxy.tls", answers_securely(secured(proxy)))
 
 
-@ending_tls
+@inside
 @pytest.mark.check("proxy.http2")
 def test_http2_is_spoken_through_any_node(proxy, secured, promise):
     """Agreed on in the handshake."""
     promise("proxy.http2", answers_securely(secured(proxy), protocol="h2"))
+
+
+@inside
+@pytest.mark.check("proxy.websocket")
+def test_a_websocket_goes_on_through_any_node(proxy, talked, promise):
+    """It outlasts a silence that no other request would."""
+    promise("proxy.websocket", talks_on(talked(proxy)))
 
 
 @each

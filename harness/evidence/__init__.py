@@ -36,7 +36,7 @@ from harness.evidence.pairs import (
     WayOut,
 )
 from harness.evidence.preflight import EngineLook, Preflight
-from harness.evidence.proxies import Secured, SecuredVisits, Visit, Visits
+from harness.evidence.proxies import Secured, SecuredVisits, Talk, Talks, Visit, Visits
 from harness.evidence.voting import Ballot, Poll, Shown
 
 Evidence: TypeAlias = (
@@ -65,6 +65,7 @@ Evidence: TypeAlias = (
     | Poll
     | Logins
     | SecuredVisits
+    | Talks
 )
 Span: TypeAlias = tuple[float, float]
 
@@ -117,6 +118,8 @@ __all__ = [
     "Shown",
     "SizeTry",
     "Span",
+    "Talk",
+    "Talks",
     "Traffic",
     "Truth",
     "Vantage",

@@ -56,6 +56,28 @@ class SecuredVisits:
 
 
 @dataclasses.dataclass(frozen=True)
+class Talk:
+    """A conversation by WebSocket: so many messages, of which so many came back as they were."""
+
+    entry: str
+    began: float
+    ended: float
+    messages: int
+    echoed: int
+    why: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Talks:
+    """Conversations through one proxy and every node."""
+
+    id: str
+    service: str
+    entries: tuple[str, ...]
+    talks: tuple[Talk, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Visits:
     """Requests through one proxy, in order.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from harness.evidence import Fault, SecuredVisits, Traffic, Visit, Visits
+from harness.evidence import Fault, SecuredVisits, Talks, Traffic, Visit, Visits
 from harness.judge.verdict import Finding, Subject, Verdict, judge, unknown
 from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed, seconds, tally, witness
 from harness.model import Path
@@ -189,6 +189,38 @@ def answers_securely(secured: SecuredVisits, *, protocol: str = "http/1.1", leas
     )
 
 
+@judge
+def talks_on(talks: Talks, *, least: int = 3) -> Verdict:
+    """By WebSocket every message comes back, also after a silence, through every node's address.
+
+    Args:
+        talks: one conversation or more through each node.
+        least: messages that a conversation must have.
+    """
+    parts: list[Part] = []
+    for entry in talks.entries:
+        mine = [one for one in talks.talks if one.entry == entry]
+        if not mine or min(one.messages for one in mine) < least:
+            parts.append(blind(f"{entry}: no conversation of {count(least, 'message')}"))
+        broken = next((one for one in mine if one.why or one.echoed != one.messages), None)
+        if broken:
+            came = f"{broken.echoed} of {count(broken.messages, 'message')} came back"
+            sentence = f"{talks.service} through {entry}: {came}{f' ({broken.why})' if broken.why else ''}"
+            subject = Subject(node=entry, service=talks.service)
+            parts.append(bad(sentence, Finding("websocket-broken", subject, sentence, (), _TALK)))
+    longest = max((one.ended - one.began for one in talks.talks), default=0.0)
+    return conclude(
+        parts or [GOOD if talks.talks else blind("nobody talked")],
+        f"{talks.service}: all {sum(one.messages for one in talks.talks)} messages of "
+        f"{count(len(talks.talks), 'conversation')} through {count(len(talks.entries), 'node')} came back, "
+        f"the longest {seconds(longest)}",
+        subject=Subject(service=talks.service),
+        witnesses=(witness(Path.INGRESS),),
+        numbers={"talks": len(talks.talks), "messages": sum(one.messages for one in talks.talks)},
+    )
+
+
+_TALK = "does the proxy pass Upgrade and Connection on, and does it wait long enough between messages?"
 _SECURE = {"http/1.1": "tls-fails", "h2": "http2-not-spoken"}
 _TLS = "docker service logs of the proxy: did it find its certificate in its secret, and does it offer h2?"
 _LEFT_OUT = "is it up for the proxy's checks, and did the proxy resolve it? Read the proxy's log"
@@ -217,4 +249,4 @@ def _left_out(visits: Visits, backend: str) -> Part:
     return bad(sentence, Finding("backend-left-out", subject, sentence, (), _LEFT_OUT))
 
 
-__all__ = ["answers_securely", "outlives_node", "proxied_evenly", "proxied_stickily"]
+__all__ = ["answers_securely", "outlives_node", "proxied_evenly", "proxied_stickily", "talks_on"]

@@ -7,6 +7,7 @@ import dataclasses
 import ssl
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast, get_args
 
@@ -15,18 +16,18 @@ import pytest
 from harness import shell
 from harness.clock import Deadline
 from harness.errors import RequestError
-from harness.evidence import Fault, SecuredVisits, Traffic, Visits
+from harness.evidence import Fault, SecuredVisits, Talks, Traffic, Visits
 from harness.faults.compute import PowerOff
 from harness.faults.protocol import injected
 from harness.lab.protocol import Lab
-from harness.probe import sampler, secure
+from harness.probe import sampler, secure, websocket
 from harness.probe.target import Target
 from harness.probe.visiting import Client
 from harness.stage.session import Stage
 from harness.stage.workloads import Workloads
 from harness.swarm.cluster import Swarm
 from harness.swarm.service import ServiceHandle
-from harness.workloads import proxies, whoami
+from harness.workloads import echo, proxies, whoami
 from harness.workloads.proxies import Backends, Kind, Place
 
 _TASKS = 4  # of the service behind the proxies that balance over tasks
@@ -34,6 +35,8 @@ _PERIODS = 4  # rounds over the backends that are asked
 _CLIENTS = 16  # with a cookie each: that all choose one of three backends, one run in 10 million has
 _VISITS = 4  # of each
 _SECURED = 3  # requests by TLS through each node, in each protocol
+_WORDS = ("one", "two", "three")
+_SILENCE = 1.5  # seconds between two messages: longer than a proxy waits for an answer
 _SETTLE = 20.0  # seconds for a proxy to find all its backends
 _RATE = 5.0  # requests/s through each proxy and entry node
 _WARM = 40  # requests through each before the fault
@@ -105,8 +108,10 @@ def proxies_up(stage: Stage, swarm: Swarm, works: Workloads, entries: tuple[str,
     with contextlib.ExitStack() as undo, stage.steps("deploy services for proxies"):
         inside = undo.enter_context(swarm.deploy(works.behind_tasks()))
         # what is lost is a node that the proxies ask, not a task: that the mesh needs time for
+        undo.enter_context(swarm.config(echo.name(stage.run), echo.SCRIPT))
+        talker = undo.enter_context(swarm.deploy(works.echo()))
         front = undo.enter_context(swarm.deploy(works.behind_nodes(unlike=lost)))
-        works.bring_up(inside, front)
+        works.bring_up(inside, front, talker)
         works.settle(front, entries)
         pem, trust = certificate(tuple(swarm.addresses().values()))
         found = {}
@@ -144,8 +149,9 @@ def _deploy(
         port, known = behind.port, ""
         addresses = tuple(swarm.addresses().values())
     backends = Backends(port, known, _TASKS if known else 0, () if known else addresses)
+    talker = f"{echo.name(stage.run)}:{echo.PORT}" if place == "inside" else ""
     text, name = (
-        proxies.configuration(kind, backends, tls=place == "inside"),
+        proxies.configuration(kind, backends, tls=place == "inside", talker=talker),
         proxies.name(stage.run, kind, place),
     )
     if place == "inside":
@@ -233,6 +239,22 @@ def secured(
     return go
 
 
+@pytest.fixture
+def talked(stage: Stage, works: Workloads, entries: tuple[str, ...]) -> Callable[[Proxy], Talks]:
+    """``talked(proxy)``: a conversation by WebSocket through every node, with silences in it."""
+
+    def go(proxy: Proxy) -> Talks:
+        journal, targets = stage.journal, _targets(works, proxy, entries, echo.PATH)
+        with (
+            stage.steps(f"talk through {stage.short(proxy.service.name)}"),
+            ThreadPoolExecutor(len(targets)) as pool,
+        ):
+            talks = tuple(pool.map(lambda one: websocket.talk(one, _WORDS, pause=_SILENCE), targets))
+        return journal.keep(Talks(journal.new_id("talks"), proxy.service.name, entries, talks))
+
+    return go
+
+
 @pytest.fixture(scope="session")
 def lost_behind(
     stage: Stage,
@@ -282,4 +304,4 @@ def lost_behind(
     return of
 
 
-__all__ = ["lost_behind", "proxies_up", "proxy", "secured", "visited"]
+__all__ = ["lost_behind", "proxies_up", "proxy", "secured", "talked", "visited"]

@@ -16,7 +16,7 @@ from harness.probe.target import Target
 from harness.stage.session import Stage
 from harness.swarm.cluster import Swarm
 from harness.swarm.service import ServiceHandle
-from harness.workloads import flask_redis, mysql, proxies, voting, whoami
+from harness.workloads import echo, flask_redis, mysql, proxies, voting, whoami
 
 START = 60.0  # seconds for a first deployment: images may have to be pulled
 _SETTLE = 15.0  # seconds for gossip to tell every node of every replica
@@ -138,6 +138,10 @@ class Workloads:
         spec = self._named("nodes", self.ports["fronted"], networks=(), replicas=2)
         return dataclasses.replace(spec, constraints=(f"node.hostname != {unlike}",))
 
+    def echo(self) -> ServiceSpec:
+        """A WebSocket server, whose script travels as a config of its name."""
+        return echo.service(self._stage.run, image=self._images.job, network=self.network.id)
+
     def proxy(
         self, kind: proxies.Kind, place: proxies.Place, backends: proxies.Backends, *, node: str
     ) -> ServiceSpec:
@@ -152,6 +156,7 @@ class Workloads:
             port=self.ports[f"{kind}-{place}"],
             node=node,
             tls=self.ports[f"{kind}-tls"] if place == "inside" else 0,
+            talker=echo.name(self._stage.run) if place == "inside" else "",
         )
 
     def voting(self, node: str, front: Network, back: Network) -> dict[str, ServiceSpec]:

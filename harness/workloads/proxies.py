@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from harness.engine.spec import ConfigFile, ServiceSpec
 from harness.model import Port
+from harness.workloads import echo
 
 Kind = Literal["haproxy", "nginx"]
 Place = Literal["inside", "front"]
@@ -51,6 +52,7 @@ frontend entry
 {secured}
     http-response set-header {header} %si:%sp
     use_backend sticky if {{ path_beg {sticky} }}
+{talking}
     default_backend even
 backend even
     balance roundrobin
@@ -59,6 +61,7 @@ backend sticky
     balance roundrobin
 {cookie}
 {servers}
+{talkers}
 """
 _COOKIE: Final = """
     cookie stay insert indirect nocache dynamic
@@ -97,6 +100,7 @@ http {{
             add_header Set-Cookie $given;
             proxy_pass http://sticky;
         }}
+{talking}
     }}
 {secured}
 }}
@@ -115,6 +119,24 @@ _SECURED: Final[Mapping[str, str]] = {
     }}
 """,
 }
+# WebSocket: HAProxy knows it by itself, nginx is told to pass the change of protocol on
+_TALKING: Final[Mapping[str, str]] = {
+    "haproxy": "    use_backend talk if {{ path_beg {path} }}",
+    "nginx": """
+        location {path} {{
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection "upgrade";
+            proxy_read_timeout 30s;
+            proxy_pass http://{talker};
+        }}
+""",
+}
+_TALKERS: Final = """
+backend talk
+    timeout tunnel 30s
+    server talker {talker}
+"""
 _HASH: Final = "        hash $client;"  # consistent would not tell the addresses of one name apart
 
 
@@ -133,7 +155,9 @@ class Backends:
     addresses: tuple[str, ...] = ()
 
 
-def configuration(kind: Kind, backends: Backends, *, sticky: bool = True, tls: bool = False) -> bytes:
+def configuration(
+    kind: Kind, backends: Backends, *, sticky: bool = True, tls: bool = False, talker: str = ""
+) -> bytes:
     """The proxy's whole configuration.
 
     Args:
@@ -141,8 +165,14 @@ def configuration(kind: Kind, backends: Backends, *, sticky: bool = True, tls: b
         backends: over whom it balances.
         sticky: otherwise it answers below ``/sticky`` as everywhere.
         tls: whether it also answers by TLS, with what its secret holds.
+        talker: name and port of a WebSocket server, which answers below its path; empty for none.
     """
     secured = _SECURED[kind].format(port=TARGET_TLS, file=f"/run/secrets/{KEY}", header=HEADER) if tls else ""
+    words = {"path": echo.PATH, "talker": talker}
+    talking = {
+        "talking": _TALKING[kind].format(**words) if talker else "",
+        "talkers": _TALKERS.format(**words) if talker else "",
+    }
     fixed = {"listen": TARGET, "header": HEADER, "sticky": STICKY}
     if kind == "haproxy":
         lines = [f"    server b{n} {one}:{backends.port}" for n, one in enumerate(backends.addresses)]
@@ -155,7 +185,7 @@ def configuration(kind: Kind, backends: Backends, *, sticky: bool = True, tls: b
         lines = [f"        server {one}:{backends.port} max_fails=1 fail_timeout=3s;" for one in names]
         text, kept = _NGINX, _HASH
     return text.format(
-        servers="\n".join(lines), cookie=kept if sticky else "", secured=secured, **fixed
+        servers="\n".join(lines), cookie=kept if sticky else "", secured=secured, **fixed, **talking
     ).encode()
 
 
@@ -190,6 +220,7 @@ def service(
     port: int,
     node: str,
     tls: int = 0,
+    talker: str = "",
 ) -> ServiceSpec:
     """A proxy, one task on one node.
 
@@ -202,9 +233,12 @@ def service(
         network: overlay network (name or id) that it shares with the tasks.
         port: published port.
         node: hostname of the node that it runs on, which must not be the one that is lost.
+        talker: name of a WebSocket server that it passes requests on to; empty for none.
         tls: published port of TLS, for which there is a secret of the proxy's name; 0 for none.
     """
     wait = _WAIT.format(name=backends.name, tasks=backends.tasks) if backends.name else ""
+    if talker:
+        wait += _WAIT.format(name=talker, tasks=1)
     return ServiceSpec(
         name=name(run, kind, place),
         image=image,

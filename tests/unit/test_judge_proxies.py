@@ -7,8 +7,8 @@ import dataclasses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.evidence import Fault, Secured, SecuredVisits, Traffic, Visit, Visits
-from harness.judge.proxies import answers_securely, outlives_node, proxied_evenly, proxied_stickily
+from harness.evidence import Fault, Secured, SecuredVisits, Talk, Talks, Traffic, Visit, Visits
+from harness.judge.proxies import answers_securely, outlives_node, proxied_evenly, proxied_stickily, talks_on
 from harness.judge.verdict import State, Verdict
 from harness.model import Outcome, Path, Sample
 
@@ -170,6 +170,23 @@ def test_tls_is_answered_through_every_node_in_the_protocol_that_was_offered() -
         assert (found(broken), broken.subject.node) == (["http2-not-spoken"], W2)
     assert answers_securely(secured(), protocol="http/1.1").state is State.UNKNOWN
     assert answers_securely(SecuredVisits("secured-1", "proxy", (), ())).state is State.UNKNOWN
+
+
+def test_every_message_comes_back_through_every_node() -> None:
+    """The node through which one does not is named."""
+    good = tuple(Talk(entry, 1.0, 4.0, 3, 3) for entry in (M, W2))
+    talks = Talks("talks-1", "proxy", (M, W2), good)
+    cut = dataclasses.replace(good[1], echoed=1, why="closed before the whole answer")
+
+    verdict = talks_on(talks)
+    assert verdict.state is State.UPHELD
+    assert verdict.sentence.endswith(
+        "all 6 messages of 2 conversations through 2 nodes came back, the longest 3 s"
+    )
+    broken = talks_on(dataclasses.replace(talks, talks=(good[0], cut)))
+    assert (found(broken), broken.subject.node) == (["websocket-broken"], W2)
+    assert talks_on(dataclasses.replace(talks, talks=good[:1])).state is State.UNKNOWN
+    assert talks_on(Talks("talks-1", "proxy", (), ())).state is State.UNKNOWN
 
 
 def test_without_proof_traffic_or_health_before_nothing_is_shown() -> None:
