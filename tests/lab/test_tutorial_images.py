@@ -79,7 +79,7 @@ def test_postgres_wants_a_password_and_asks_for_it(host: Host) -> None:
     assert "superuser password is not specified" in done.err
     given = ("-e", "POSTGRES_PASSWORD=right", "-e", "POSTGRES_DB=votes")
     with running(host, "postgres:15-alpine", *given) as name:
-        soon(lambda: host.docker("logs", name).err, "PostgreSQL init process complete", within=90)
+        soon(lambda: host.docker("logs", name).out, "PostgreSQL init process complete", within=90)
         ip = address(host, name)
 
         def ask(password: str) -> str:
