@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.errors import RequestError
+from harness.errors import RequestError, Unmeasurable
 from harness.lab import images
 from harness.lab.images.recipes import UNWANTED
 from harness.lab.images.tutorial import TUTORIAL
 from harness.lab.uml import cache, control, registry, state
+from harness.progress import Silent
 
 
 def test_layers_stand_on_those_that_every_lab_has() -> None:
@@ -68,6 +70,32 @@ def test_they_are_an_entry_of_their_own_that_no_lab_waits_for(
     assert parts.complete
     assert not parts.tutorial.exists()
     assert parts.tutorial.name.startswith("tutorial-")
+
+
+def test_why_they_could_not_be_built_is_told_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What apt said, and what to do; nothing half made is left."""
+
+    def failing(*words: str) -> Generator[dict[str, Any]]:
+        assert words == ("tutorial",)
+        yield {
+            "failed": "chroot /x apt-get install exited 100: E: Unable to locate",
+            "remedy": "see the mirror",
+        }
+
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
+    monkeypatch.setattr(cache, "_set_up", failing)
+    parts = cache.parts()
+    for path in (parts.tools, parts.node, parts.images, parts.disk):
+        path.mkdir(parents=True)
+
+    with pytest.raises(Unmeasurable) as told:
+        cache.ensure_tutorial(Silent())
+
+    assert told.value.message == "the tutorial's images could not be built: E: Unable to locate"
+    assert told.value.remedy == "see the mirror"
+    assert not parts.tutorial.exists()
 
 
 @pytest.mark.parametrize(

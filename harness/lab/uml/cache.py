@@ -22,6 +22,7 @@ from harness.progress import Progress
 MANIFEST: Final = "manifest.json"
 _SETUP_BOUND: Final = 1800.0
 _BUSY: Final = "making the lab's first set-up"
+_CLAUSE: Final = 160  # characters of a complaint that are told
 _TUTORIAL: Final = "tutorial"  # the folder of the sources, and how the entry in the cache begins
 
 
@@ -112,7 +113,12 @@ def ensure_tutorial(progress: Progress) -> Path:
     """
     wanted = parts()
     _ensure(lambda: wanted.complete, progress)
-    _ensure(wanted.tutorial.is_dir, progress, _TUTORIAL)
+    try:
+        _ensure(wanted.tutorial.is_dir, progress, _TUTORIAL)
+    except Unmeasurable as error:
+        # apt's own complaint, without the long command line before it
+        why = error.message[max(0, error.message.find("E: ")) :][:_CLAUSE]
+        raise Unmeasurable(f"the tutorial's images could not be built: {why}", remedy=error.remedy) from error
     return wanted.tutorial
 
 
