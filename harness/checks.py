@@ -13,12 +13,16 @@ from harness.errors import RequestError
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One promise; ``disruptive`` checks break something on purpose and need a target that allows it."""
+    """One promise; ``disruptive`` checks break something on purpose and need a target that allows it.
+
+    ``tutorial`` ones deploy images that a lab has only when they are asked for.
+    """
 
     id: str
     claim: str
     profile: str
     disruptive: bool = False
+    tutorial: bool = False
 
 
 CHECKS: tuple[Check, ...] = (
@@ -118,6 +122,28 @@ CHECKS: tuple[Check, ...] = (
     Check("ports.7946", "7946 cut on a node: no news comes across, the port is named", "full", True),
     Check("ports.2376", "2376/tcp cut on a manager: the swarm serves on, the port is named", "full", True),
     Check("ports.2377", "2377/tcp cut on a worker: Down, replaced, serving; the port is named", "full", True),
+    Check(
+        "secret.logs-in", "a database takes its password from a secret's file", "full", True, tutorial=True
+    ),
+    Check("voting.pages", "a browser votes, changes its vote and sees it counted", "full", tutorial=True),
+    Check("voting.counted", "a vote through any node is counted once and shown", "full", tutorial=True),
+    Check(
+        "voting.one-per-voter", "a voter who votes again changes a vote and adds none", "full", tutorial=True
+    ),
+    Check("voting.kept", "no counted vote is lost with worker, redis or db", "full", True, tutorial=True),
+    Check("proxy.balanced", "a proxy gives every backend its share", "full", tutorial=True),
+    Check("proxy.sticky", "a client that returns its cookie stays with its backend", "full", tutorial=True),
+    Check(
+        "proxy.tls", "a proxy ends TLS with its secret's certificate, through any node", "full", tutorial=True
+    ),
+    Check(
+        "proxy.http2",
+        "a proxy speaks HTTP/2 where a client offers it, through any node",
+        "full",
+        tutorial=True,
+    ),
+    Check("proxy.websocket", "a proxy carries a WebSocket, through any node", "full", tutorial=True),
+    Check("proxy.dead-node", "behind a proxy a lost node costs no request", "full", True, tutorial=True),
     Check("swarm.preflight", "nothing stops the swarm from working, nor a run on it", "doctor"),
 )
 # what the first word of an id stands for, as reports head it
@@ -142,11 +168,13 @@ CHAPTERS = {
     "secret": "Secrets and configs",
     "config": "Secrets and configs",
     "stack": "A stack from a compose file",
+    "voting": "The voting app",
+    "proxy": "HAProxy and nginx before a service",
     "swarm": "Preflight",
 }
 OF_OUR_STACKS = frozenset({"stack.updates", "stack.removed"})  # not of services that ran already
 PROFILES: tuple[str, ...] = ("smoke", "release", "full")
-_BY_ID = {check.id: check for check in CHECKS}
+BY_ID = {check.id: check for check in CHECKS}
 
 
 def of_profile(name: str) -> tuple[Check, ...]:
@@ -215,4 +243,4 @@ def claim_of(check: str) -> str:
     Raises:
         KeyError: no check has this id.
     """
-    return _BY_ID[check].claim
+    return BY_ID[check].claim

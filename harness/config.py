@@ -72,6 +72,13 @@ class Images(_Section):
     redis: str = "redis:7"
     flask: str = "xiaopeng163/flask-redis:latest"
     job: str = "nicolaka/netshoot:v0.13"
+    haproxy: str = "haproxy:3.0"
+    nginx: str = "nginx:1.27"
+    mysql: str = "mysql:5.7"
+    postgres: str = "postgres:15-alpine"
+    vote: str = "dockersamples/examplevotingapp_vote:latest"
+    worker: str = "dockersamples/examplevotingapp_worker:latest"
+    result: str = "dockersamples/examplevotingapp_result:latest"
 
 
 class Stack(_Section):

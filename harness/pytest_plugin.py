@@ -37,6 +37,9 @@ _WORDS = (
     "ruling",
     "cutting",
     "trusting",
+    "proxying",
+    "voting",
+    "login",
 )
 ROOT = Path(__file__).resolve().parents[1]
 _EXIT = {State.UPHELD: Exit.UPHELD, State.REFUTED: Exit.REFUTED, State.UNKNOWN: Exit.UNKNOWN}
@@ -68,6 +71,10 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
         try:
             if not enter.inside():
+                if any(check.tutorial for check in checks.of_profile(config.option.profile)):
+                    from harness import lab  # noqa: PLC0415  as above
+
+                    lab.serve_tutorial()
                 enter.enter([sys.executable, "-m", "pytest", *config.invocation_params.args])
         except HarnessError as error:
             print(f"harness: {error}", file=sys.stderr)  # noqa: T201  one line, as every command's error

@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.judge.login import takes_its_secret
 from harness.judge.secrecy import kept_while_used, nowhere_else, readable, rotated
 
 
@@ -43,3 +44,9 @@ def test_a_secret_is_rotated_under_load(rotation, limits, promise):
     )
     promise("secret.rotates", verdict)
     promise("secret.rotates", nowhere_else(rotation.keeping, rotation.roster))
+
+
+@pytest.mark.check("secret.logs-in")
+def test_a_database_takes_its_password_from_a_secret(logged_in, promise):
+    """MYSQL_ROOT_PASSWORD_FILE names the secret's path; the image reads it, swarm never tells it."""
+    promise("secret.logs-in", takes_its_secret(logged_in))

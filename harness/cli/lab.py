@@ -169,6 +169,9 @@ def cache_command(
     fill: Annotated[
         bool, typer.Option("--fill", help="Make what a lab needs and is missing; takes about a minute.")
     ] = False,
+    tutorial: Annotated[
+        bool, typer.Option("--tutorial", help="With --fill: also the images that only profile full needs.")
+    ] = False,
     prune: Annotated[bool, typer.Option("--prune", help="Remove what this version does not use.")] = False,
     everything: Annotated[
         bool, typer.Option("--all", help="With --prune: remove all but running labs.")
@@ -178,11 +181,13 @@ def cache_command(
     """Show what first set-up left for later runs, make it ahead of them, or remove it."""
     if fill and prune:
         raise RequestError("--fill makes what --prune removes", remedy="ask for one of them")
+    if tutorial and not fill:
+        raise RequestError("--tutorial says what --fill makes", remedy="harness lab cache --fill --tutorial")
     if everything and not prune:
         raise RequestError("--all says what --prune removes", remedy="harness lab cache --prune --all")
     if fill:
         with console.live(quiet=as_json) as progress:
-            lab.fill(progress)
+            (lab.fill_tutorial if tutorial else lab.fill)(progress)
     entries = lab.cache_prune(everything=everything) if prune else lab.cache_report()
     if as_json:
         listed = [{"path": str(one.path), "bytes": one.size, "used": one.used} for one in entries]

@@ -21,10 +21,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from harness import journal, lab, report
+from harness import checks, journal, lab, report
 from harness.engine.cli import Cli, require_installed
 from harness.errors import Exit, HarnessError, Interrupted, RequestError, Unmeasurable
 from harness.lab import enter
+from harness.probe import browser
 from harness.progress import Progress, step
 from harness.report import kept
 from harness.request import MORE_TIME, REPORTS, Request, new_run
@@ -50,6 +51,8 @@ def run(request: Request, progress: Progress) -> Outcome:
         Unmeasurable: nothing could be measured at all.
         Interrupted: Ctrl-C before anything was measured.
     """
+    if any(check.startswith("voting.") for check in request.checks):
+        browser.program()  # before minutes are spent
     folder = new_run(REPORTS)
     began = time.monotonic()
     with contextlib.ExitStack() as undo:
@@ -60,6 +63,9 @@ def run(request: Request, progress: Progress) -> Outcome:
         command = _command(folder)
         if request.target == "lab":
             brought = _ensure_lab(request, progress, undo, log)
+            if any(checks.BY_ID[check].tutorial for check in request.checks):
+                with _phase(log, progress, "images of the tutorial"), _stopped_at(request.deadline):
+                    lab.serve_tutorial(progress)
             dataclasses.replace(request, lab_goes=brought and not request.keep).save(folder)
             command = enter.command(command)
         interrupted = _supervise(command, folder, request, progress)

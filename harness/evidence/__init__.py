@@ -20,7 +20,7 @@ from harness.evidence.control import (
     Standing,
 )
 from harness.evidence.events import Change, Fault, History, Rollout
-from harness.evidence.files import HeldFile, Keeping, Place
+from harness.evidence.files import HeldFile, Keeping, Logins, Place
 from harness.evidence.logs import Complaint
 from harness.evidence.mesh import HOST, Dump, KernelLook, Truth
 from harness.evidence.nodes import (
@@ -49,9 +49,11 @@ from harness.evidence.pairs import (
     WayOut,
 )
 from harness.evidence.preflight import EngineLook, Preflight
+from harness.evidence.proxies import Secured, SecuredVisits, Talk, Talks, Visit, Visits
 from harness.evidence.seen import Hairpins, Sources
 from harness.evidence.stacks import Counted, CountedServer, Stacked, StackedService, StackRemoval
 from harness.evidence.vip import Idling, OwnVip, OwnVips, Quiet
+from harness.evidence.voting import Ballot, Poll, Shown
 
 Evidence: TypeAlias = (
     Traffic
@@ -91,6 +93,11 @@ Evidence: TypeAlias = (
     | Locking
     | Credentials
     | JoinTries
+    | Visits
+    | Poll
+    | Logins
+    | SecuredVisits
+    | Talks
 )
 Span: TypeAlias = tuple[float, float]
 
@@ -107,6 +114,7 @@ __all__ = [
     "KINDS",
     "Around",
     "Balancers",
+    "Ballot",
     "Capture",
     "Change",
     "Cluster",
@@ -136,6 +144,7 @@ __all__ = [
     "Load",
     "LoadCell",
     "Locking",
+    "Logins",
     "NameAnswer",
     "NameDraw",
     "NameSpan",
@@ -148,6 +157,7 @@ __all__ = [
     "Pair",
     "PayloadSizes",
     "Place",
+    "Poll",
     "PortClosure",
     "PortMatrix",
     "Preflight",
@@ -157,7 +167,10 @@ __all__ = [
     "Refusal",
     "Rollout",
     "Roster",
+    "Secured",
+    "SecuredVisits",
     "Sent",
+    "Shown",
     "SizeTry",
     "Sources",
     "Span",
@@ -165,6 +178,8 @@ __all__ = [
     "Stacked",
     "StackedService",
     "Standing",
+    "Talk",
+    "Talks",
     "Traced",
     "Traffic",
     "Trails",
@@ -172,6 +187,8 @@ __all__ = [
     "Vantage",
     "Vantages",
     "VirtualServer",
+    "Visit",
+    "Visits",
     "Way",
     "WayOut",
     "span",

@@ -39,6 +39,22 @@ class Place:
 
 
 @dataclasses.dataclass(frozen=True)
+class Logins:
+    """What a database answered to a client that had its secret, and to one with another password.
+
+    Attributes:
+        service: the database; ``node``: hostname of the node that its client ran on, empty if it never did.
+        told: (which password, what was said): ``right`` is the secret's, ``wrong`` another.
+    """
+
+    id: str
+    at: float
+    service: str
+    node: str
+    told: tuple[tuple[str, str], ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Keeping:
     """How a secret or config of a service is kept.
 

@@ -12,7 +12,9 @@ from harness.judge.verdict import Basis, State, Verdict
 STARVED = 0.3  # share of the processors' time that others may take before bounds in time say nothing
 EXCUSABLE = frozenset(
     {
+        "backend-left-out",
         "data-path-port-blocked",
+        "dead-node-costs-requests",
         "gossip-port-blocked",
         "load-failures",
         "load-rate-low",
@@ -24,12 +26,16 @@ EXCUSABLE = frozenset(
         "not-even-again",
         "outage-too-long",
         "port-open-after-remove",
+        "proxy-fails",
+        "proxy-uneven",
         "replacement-too-early",
         "replica-replaced",
         "requests-lost-at-entry",
         "scale-missed",
         "task-not-replaced",
         "update-not-over",
+        "vote-not-counted",
+        "vote-refused",
     }
 )  # findings that a slow machine alone can bring about
 

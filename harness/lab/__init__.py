@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from harness.lab.uml.cache import prune as cache_prune
     from harness.lab.uml.cache import report as cache_report
     from harness.lab.uml.client import docker_cli
-    from harness.lab.uml.lifecycle import down, fill, find, require, status, up
+    from harness.lab.uml.lifecycle import (
+        down,
+        fill,
+        fill_tutorial,
+        find,
+        require,
+        serve_tutorial,
+        status,
+        up,
+    )
 
 __all__ = [
     "Endpoint",
@@ -27,15 +36,20 @@ __all__ = [
     "docker_cli",
     "down",
     "fill",
+    "fill_tutorial",
     "find",
     "require",
+    "serve_tutorial",
     "status",
     "up",
 ]
 
 _HOMES = {
     **dict.fromkeys(("Endpoint", "Lab", "LabNode", "NodeStatus", "Role"), ("harness.lab.protocol", "")),
-    **dict.fromkeys(("down", "fill", "find", "require", "status", "up"), ("harness.lab.uml.lifecycle", "")),
+    **dict.fromkeys(
+        ("down", "fill", "fill_tutorial", "find", "require", "serve_tutorial", "status", "up"),
+        ("harness.lab.uml.lifecycle", ""),
+    ),
     "cache_report": ("harness.lab.uml.cache", "report"),
     "docker_cli": ("harness.lab.uml.client", ""),
     "cache_prune": ("harness.lab.uml.cache", "prune"),

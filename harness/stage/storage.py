@@ -24,7 +24,7 @@ _REMOVAL = 20.0  # seconds for a node to remove a volume
 _RM = """
 until=$(($(date +%s) + 15))
 while said=$(docker volume rm "$1" 2>&1); test $? != 0; do
-    case $said in *"no such volume"*) exit 0 ;; esac
+    case $said in *"no such volume"* | *"not found"*) exit 0 ;; esac  # so says a manager
     test "$(date +%s)" -lt "$until" || { echo "$said" >&2; exit 1; }
     sleep 0.5
 done
@@ -55,7 +55,7 @@ def store(
     home, away = entries[-1], entries[-2]
     data, web = works.kept(home)
     with (
-        _volume(stage, swarm, lab),
+        volumes(stage, swarm, lab, flask_redis.volume(stage.run)),
         swarm.deploy(data) as redis,
         swarm.deploy(web) as flask,
     ):
@@ -66,7 +66,7 @@ def store(
 
 
 @contextlib.contextmanager
-def _volume(stage: Stage, swarm: Swarm, lab: Lab) -> Iterator[None]:
+def volumes(stage: Stage, swarm: Swarm, lab: Lab, volume: str) -> Iterator[None]:
     """What tasks of the block leave on nodes: a volume outlives its service, and no manager knows of it."""
     try:
         yield
@@ -74,9 +74,7 @@ def _volume(stage: Stage, swarm: Swarm, lab: Lab) -> Iterator[None]:
         if not swarm.keeps:
             with ThreadPoolExecutor(len(lab.nodes)) as threads:
                 names = [node.hostname for node in lab.nodes]
-                for left in threads.map(
-                    lambda name: _remove(lab, name, flask_redis.volume(stage.run)), names
-                ):
+                for left in threads.map(lambda name: _remove(lab, name, volume), names):
                     if left:
                         stage.journal.write("trouble", text=left)
 

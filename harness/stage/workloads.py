@@ -18,7 +18,7 @@ from harness.probe.target import Target
 from harness.stage.session import Stage
 from harness.swarm.cluster import Swarm
 from harness.swarm.service import ServiceHandle
-from harness.workloads import flask_redis, speaking, whoami
+from harness.workloads import echo, flask_redis, mysql, proxies, speaking, voting, whoami
 
 START = 60.0  # seconds for a first deployment: images may have to be pulled
 _SETTLE = 15.0  # seconds for gossip to tell every node of every replica
@@ -45,6 +45,15 @@ _NEEDED: dict[str, tuple[str, ...]] = {
     "ported": ("reach.port-",),
     "moving": ("reach.port-",),
     "ruled": ("cluster.manager-restart", "cluster.autolock", "cluster.ca-rotates", "ports."),
+    "fronted": ("proxy.",),
+    "haproxy-inside": ("proxy.",),
+    "haproxy-front": ("proxy.",),
+    "nginx-inside": ("proxy.",),
+    "nginx-front": ("proxy.",),
+    "vote": ("voting.",),
+    "result": ("voting.",),
+    "haproxy-tls": ("proxy.",),
+    "nginx-tls": ("proxy.",),
 }
 
 
@@ -177,6 +186,60 @@ class Workloads:
         spec = dataclasses.replace(self.whoami(), **changed)
         published = dataclasses.replace(spec.ports[0], published=port)
         return dataclasses.replace(spec, name=f"{spec.name}-{suffix}", ports=(published,))
+
+    def behind_tasks(self) -> ServiceSpec:
+        """whoami whose name tells its tasks' addresses; published nowhere, as swarm has it of ``dnsrr``."""
+        spec = dataclasses.replace(self.whoami(), replicas=4, ports=(), endpoint="dnsrr")
+        return dataclasses.replace(spec, name=f"{spec.name}-tasks")
+
+    def behind_nodes(self, *, unlike: str) -> ServiceSpec:
+        """whoami published by the mesh, with no task on the node ``unlike`` (hostname)."""
+        spec = self._named("nodes", self.ports["fronted"], networks=(), replicas=2)
+        return dataclasses.replace(spec, constraints=(f"node.hostname != {unlike}",))
+
+    def echo(self) -> ServiceSpec:
+        """A WebSocket server, whose script travels as a config of its name."""
+        return echo.service(self._stage.run, image=self._images.job, network=self.network.id)
+
+    def proxy(
+        self, kind: proxies.Kind, place: proxies.Place, backends: proxies.Backends, *, node: str
+    ) -> ServiceSpec:
+        """A proxy on one node (hostname)."""
+        return proxies.service(
+            self._stage.run,
+            kind,
+            place,
+            backends,
+            image=self._images.haproxy if kind == "haproxy" else self._images.nginx,
+            network=self.network.id,
+            port=self.ports[f"{kind}-{place}"],
+            node=node,
+            tls=self.ports[f"{kind}-tls"] if place == "inside" else 0,
+            talker=echo.name(self._stage.run) if place == "inside" else "",
+        )
+
+    def voting(self, node: str, front: Network, back: Network) -> dict[str, ServiceSpec]:
+        """The voting app by the names of its parts, the database on one node (hostname)."""
+        images = self._images
+        return voting.services(
+            self._stage.run,
+            images={
+                "redis": images.redis,
+                "db": images.postgres,
+                "vote": images.vote,
+                "worker": images.worker,
+                "result": images.result,
+            },
+            networks=(front.id, back.id),
+            ports=(self.ports["vote"], self.ports["result"]),
+            node=node,
+        )
+
+    def mysql(self, secret: str) -> tuple[ServiceSpec, ServiceSpec]:
+        """MySQL whose password is this secret's, and a job that logs in to it."""
+        return mysql.services(
+            self._stage.run, image=self._images.mysql, network=self.network.id, secret=secret
+        )
 
     def redis(self) -> ServiceSpec:
         """Redis, one task."""

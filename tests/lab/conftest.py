@@ -25,7 +25,7 @@ from tests.lab.processes import Box
 _REPORTS = "HARNESS_TEST_REPORTS_FD"
 _BOUND = 600.0  # seconds for all tests inside the lab's network
 _JUDGED = ("test_gate", "test_planted_faults", "test_mutants")
-_APART = ("test_rows", "test_stacks")  # longer than every test run may take
+_APART = ("test_rows", "test_stacks", "test_tutorial_images")  # longer than every test run may take
 _SHARING = {"the_lab", "box", "in_the_lab"}
 _LIGHTER = ("test_swarm_facade", "test_engine_contract")  # on the other's, so that both take equally long
 

@@ -62,6 +62,7 @@ def test_a_wrong_option_is_refused_with_what_there_is(
 def test_the_cache_is_filled_or_pruned_not_both(lonely_box: Box) -> None:
     """Exit 2; filled when it is whole already, it is shown as ever."""
     lonely_box.run("lab", "cache", "--fill", "--prune").told(2, "--fill", "--prune")
+    lonely_box.run("lab", "cache", "--tutorial").told(2, "--fill --tutorial")
     assert lonely_box.run("lab", "cache", "--fill", "--json").code == 0
 
     assert lonely_box.left() == []

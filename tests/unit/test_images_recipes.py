@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 import lzma
-import re
 import tarfile
 from pathlib import Path
 
 import pytest
 
 from harness.errors import Unmeasurable
-from harness.lab import images
 from harness.lab.images import debs, programs
 from harness.lab.images.layers import Files, entry
 from harness.lab.images.recipes import IMAGES, LAYERS
@@ -98,9 +96,3 @@ def test_files_lie_on_disk_with_the_times_that_byte_code_refers_to(tmp_path: Pat
     programs.materialise({"lib/a.py": (info, b"pass"), "b": (entry("b", link="lib/a.py"), b"")}, tmp_path)
     assert (tmp_path / "lib/a.py").stat().st_mtime == 1_700_000_000
     assert (tmp_path / "b").read_text() == "pass"
-
-
-def test_the_recipe_is_a_hash_of_the_sources() -> None:
-    """The cache is keyed by it."""
-    assert re.fullmatch(r"[0-9a-f]{64}", images.RECIPE)
-    assert images._recipe() == images.RECIPE

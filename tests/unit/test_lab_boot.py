@@ -32,7 +32,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> boot.Machine:
 def test_a_nodes_seed_has_its_identity_and_no_keys_of_others(certs: Path) -> None:
     """The second disk names the node, all its fellows, and holds the server's key but no CA or client key."""
     nodes = state.plan(1, 1)
-    packed = boot.seed(nodes[1], nodes, certs, boot.engine_config(registry.ADDRESS))
+    packed = boot.seed(nodes[1], nodes, certs, boot.engine_config(registry.ADDRESSES))
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         files = {member.name: archive.extractfile(member) for member in archive}
         text = {name: file.read().decode() for name, file in files.items() if file}
@@ -46,10 +46,10 @@ def test_a_nodes_seed_has_its_identity_and_no_keys_of_others(certs: Path) -> Non
 
 def test_the_engine_demands_certificates_and_asks_the_labs_registry() -> None:
     """The API over TCP verifies its clients, and Docker Hub's names come from the lab."""
-    config = boot.engine_config("192.168.200.1:5000")
+    config = boot.engine_config(["192.168.200.1:5000", "192.168.200.1:5001"])
     assert config["tlsverify"] is True
     assert "tcp://0.0.0.0:2376" in config["hosts"]
-    assert config["registry-mirrors"] == ["http://192.168.200.1:5000"]
+    assert config["registry-mirrors"] == ["http://192.168.200.1:5000", "http://192.168.200.1:5001"]
 
 
 def test_the_kernels_paths_do_not_depend_on_where_the_cache_is(machine: boot.Machine) -> None:
@@ -77,7 +77,7 @@ def test_a_fresh_boot_gets_a_fresh_disk(machine: boot.Machine, certs: Path) -> N
     target = machine.where.certs
     target.parent.mkdir(parents=True, exist_ok=True)
     certs.rename(target)
-    machine.prepare([machine.node], boot.engine_config(registry.ADDRESS))
+    machine.prepare([machine.node], boot.engine_config(registry.ADDRESSES))
     assert not (machine.files / "disk.cow").exists()
     assert (machine.files / "seed.tar").stat().st_size % 512 == 0
     assert all(path.is_fifo() for path in channel.fifos(machine.files))
@@ -94,7 +94,7 @@ def test_last_words_are_one_line(machine: boot.Machine) -> None:
 
 def test_the_registry_never_writes_to_the_cache() -> None:
     """Its configuration is read-only and listens on the lab's own address only."""
-    text = registry.config("/cache/images-1")
+    text = registry.config("/cache/images-1", "192.168.200.1:5000")
     assert "readonly: {enabled: true}" in text
     assert "192.168.200.1:5000" in text
 

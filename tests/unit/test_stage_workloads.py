@@ -24,6 +24,8 @@ from harness.stage.workloads import Ports
         (["reach.port-moved"], (8080, 8095, 8096)),
         (["cluster.manager-restart"], (8080, 8097)),
         (["cluster.leader"], (8080,)),
+        (["voting.kept"], (8080, 8103, 8104)),
+        (["proxy.sticky"], (8080, 8098, 8099, 8100, 8101, 8102, 8105, 8106)),
     ],
 )
 def test_ports_follow_the_checks(selected: list[str], ports: tuple[int, ...]) -> None:
@@ -35,4 +37,4 @@ def test_every_profile_takes_what_its_checks_need() -> None:
     """The most stands on the configuration's page."""
     counts = [len(Ports(8080).of(one.id for one in checks.of_profile(name))) for name in checks.PROFILES]
 
-    assert counts == [2, 4, 18]
+    assert counts == [2, 4, 27]

@@ -3,27 +3,17 @@
 ``build`` fills a folder that Debian's ``docker-registry`` serves as its file system storage; an engine whose
 registry mirror that is finds ``traefik/whoami``, ``redis`` and the others under their own names. No engine,
 no image builder and no root are needed: packages are unpacked as they are, layers are written as tar files.
+
+``BASE`` is what every lab has; ``tutorial`` holds what only some checks of profile full deploy, and is built
+when one of them, or a person, first asks for it.
 """
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-
 from harness.lab.images.assemble import build
-from harness.lab.images.recipes import IMAGES, TOOLS_PACKAGES
+from harness.lab.images.programs import own_files
+from harness.lab.images.recipes import IMAGES, LAYERS, TOOLS_PACKAGES, Recipe
 
-__all__ = ["IMAGES", "RECIPE", "TOOLS_PACKAGES", "build"]
+__all__ = ["BASE", "IMAGES", "TOOLS_PACKAGES", "build"]
 
-
-def _recipe() -> str:
-    """A hash over every source file here: package lists, rules, programs."""
-    digest = hashlib.sha256()
-    root = Path(__file__).parent
-    for path in sorted(root.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
-RECIPE = _recipe()
+BASE = Recipe(LAYERS, IMAGES, own_files)

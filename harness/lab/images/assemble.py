@@ -11,17 +11,23 @@ from pathlib import Path
 from harness.lab.images import programs
 from harness.lab.images.debs import Apt, package_of, unpack
 from harness.lab.images.layers import Blob, Files, Registry
-from harness.lab.images.recipes import IMAGES, LAYERS, UNWANTED, WARM, WORK, Layer
+from harness.lab.images.recipes import UNWANTED, WARM, WORK, Layer, Recipe
 from harness.progress import Progress, Silent, step
 
 
-def build(tools_root: Path, into: Path, progress: Progress = Silent()) -> None:  # noqa: B008 - stateless
-    """Build every stand-in and store it in ``into``, as docker-registry's file system storage.
+def build(
+    recipe: Recipe,
+    tools_root: Path,
+    into: Path,
+    progress: Progress = Silent(),  # noqa: B008 - stateless
+) -> None:
+    """Build every stand-in of ``recipe`` and store it in ``into``, as docker-registry's file system storage.
 
     Needs uid 0 (a user namespace's will do), the right to chroot, and package mirrors. Nothing is left in
     ``tools_root``.
 
     Args:
+        recipe: which images.
         tools_root: a Debian trixie root with ``TOOLS_PACKAGES``, its sources and resolver set.
         into: the folder that ``docker-registry`` is to serve (``rootdirectory``); created.
         progress: told of each step.
@@ -34,16 +40,16 @@ def build(tools_root: Path, into: Path, progress: Progress = Silent()) -> None: 
     shutil.rmtree(work, ignore_errors=True)
     try:
         with step(progress, "images: packages"):
-            layers = _unpacked(Apt(tools_root))
+            layers = _unpacked(recipe, Apt(tools_root))
         with step(progress, "images: layers"):
-            _complete(layers, work / "tree")
+            _complete(recipe, layers, work / "tree")
             into.mkdir(parents=True, exist_ok=True)
             registry = Registry(into)
             with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
                 blobs = dict(zip(layers, pool.map(registry.layer, layers.values()), strict=True))
-            for image in IMAGES:
-                own = programs.own_files(image.names[0], tools_root)
-                stack = [blobs[layer.name] for layer in _stack(image.layer)]
+            for image in recipe.images:
+                own = recipe.own(image.names[0], tools_root)
+                stack = [blobs[layer.name] for layer in _stack(recipe, image.layer)]
                 registry.image(image.names, image.tags, [*stack, *_last(registry, own)], image.config)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -53,9 +59,9 @@ def _last(registry: Registry, own: Files) -> tuple[Blob, ...]:
     return (registry.layer(own),) if own else ()
 
 
-def _stack(name: str) -> tuple[Layer, ...]:
+def _stack(recipe: Recipe, name: str) -> tuple[Layer, ...]:
     """The layers from the lowest up to ``name``."""
-    by_name = {layer.name: layer for layer in LAYERS}
+    by_name = {layer.name: layer for layer in recipe.layers}
     found: list[Layer] = []
     while name:
         found.insert(0, by_name[name])
@@ -63,16 +69,21 @@ def _stack(name: str) -> tuple[Layer, ...]:
     return tuple(found)
 
 
-def _unpacked(apt: Apt) -> dict[str, Files]:
+def _unpacked(recipe: Recipe, apt: Apt) -> dict[str, Files]:
     """Every layer's own files, as its packages bring them."""
     apt.prepare()
     wanted: dict[str, tuple[str, ...]] = {}
-    for layer in LAYERS:
-        needed = {name for name in apt.closure(layer.packages) if package_of(name) not in UNWANTED}
-        below = {name for each in _stack(layer.below) for name in wanted[each.name]}
+    unwanted = UNWANTED | recipe.unwanted
+    for layer in recipe.layers:
+        needed = {
+            name
+            for name in apt.closure(layer.packages)
+            if package_of(name) not in unwanted - {*layer.packages}
+        }
+        below = {name for each in _stack(recipe, layer.below) for name in wanted[each.name]}
         wanted[layer.name] = tuple(sorted(needed - below))
 
-    debs = apt.download(sorted({package for layer in LAYERS for package in layer.packages}))
+    debs = apt.download(sorted({package for layer in recipe.layers for package in layer.packages}))
 
     def files(layer: Layer) -> Files:
         merged: Files = {}
@@ -81,15 +92,15 @@ def _unpacked(apt: Apt) -> dict[str, Files]:
         return merged
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(zip(wanted, pool.map(files, LAYERS), strict=True))
+        return dict(zip(wanted, pool.map(files, recipe.layers), strict=True))
 
 
-def _complete(layers: dict[str, Files], tree: Path) -> None:
+def _complete(recipe: Recipe, layers: dict[str, Files], tree: Path) -> None:
     """Add what maintainer scripts would have made: users, links, byte code."""
     programs.materialise(layers["base"], tree)
     layers["base"].update(programs.base_files(tree))
-    for layer in LAYERS:
-        below = _paths(layers, layer.below)
+    for layer in recipe.layers:
+        below = _paths(recipe, layers, layer.below)
         if layer.below:
             layers[layer.name].update(programs.links(layer.name, layers[layer.name], below))
         if layer.name in WARM:
@@ -97,5 +108,5 @@ def _complete(layers: dict[str, Files], tree: Path) -> None:
             layers[layer.name].update(programs.compiled(tree, WARM[layer.name], below))
 
 
-def _paths(layers: Mapping[str, Files], name: str) -> set[str]:
-    return {path for layer in _stack(name) for path in layers[layer.name]}
+def _paths(recipe: Recipe, layers: Mapping[str, Files], name: str) -> set[str]:
+    return {path for layer in _stack(recipe, name) for path in layers[layer.name]}

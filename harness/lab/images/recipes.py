@@ -7,6 +7,10 @@ need and the layers below it do not have already.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.lab.images.layers import Files
 
 # apt itself is in every Debian root; tcc and musl-dev make whoami, docker-registry serves the result.
 TOOLS_PACKAGES: tuple[str, ...] = ("ca-certificates", "docker-registry", "musl-dev", "tcc")
@@ -50,11 +54,32 @@ class Image:
     config: dict[str, object]
 
 
-LAYERS: tuple[Layer, ...] = (
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """A set of images that is built and served as one.
+
+    Args:
+        layers: in the order in which they are built.
+        images: what users deploy.
+        own: the files of an image's last layer: its first name and the tools root to them.
+        unwanted: packages that are left out, besides ``UNWANTED``; what a layer names itself is kept.
+    """
+
+    layers: tuple[Layer, ...]
+    images: tuple[Image, ...]
+    own: Callable[[str, Path], Files]
+    unwanted: frozenset[str] = frozenset()
+
+
+BASE: tuple[Layer, ...] = (
     Layer("base", ("base-files", "busybox", "libc6", "libc-bin", "libssl3t64", "zlib1g", "netbase")),
     Layer("python", ("python3", "python3-minimal"), below="base"),
     Layer("flask", ("python3-flask", "python3-redis"), below="python"),
     Layer("redis", ("redis-server", "redis-tools"), below="base"),
+)  # what other recipes stand on too: the same packages make the same layers, which a node stores once
+
+LAYERS: tuple[Layer, ...] = (
+    *BASE,
     Layer("net-box", ("bind9-dnsutils", "bind9-host", "curl", "iperf3", "wrk"), below="base"),
     Layer(
         "netshoot",

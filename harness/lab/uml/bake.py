@@ -6,15 +6,17 @@ import sys
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.lab import images
+from harness.lab.images import BASE, build
+from harness.lab.images.tutorial import TUTORIAL
 from harness.lab.uml.lines import Lines, put
 
 
 def main() -> None:
     """Build, print progress, exit 1 after a line that says why it could not be done."""
-    tools, into = Path(sys.argv[1]), Path(sys.argv[2])
+    recipe = {"base": BASE, "tutorial": TUTORIAL}[sys.argv[1]]
+    tools, into = Path(sys.argv[2]), Path(sys.argv[3])
     try:
-        images.build(tools, into, Lines())
+        build(recipe, tools, into, Lines())
     except HarnessError as error:
         put({"failed": error.message, "remedy": error.remedy})
         sys.exit(1)

@@ -7,7 +7,7 @@ import io
 import json
 import shutil
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -20,11 +20,11 @@ GUEST_FILES: Final = ("init", "agent", "engine")
 _TAR_BLOCK: Final = 10240
 
 
-def engine_config(registry: str) -> dict[str, Any]:
-    """The engine's ``daemon.json``: mutual TLS on 2376, and Docker Hub's names from the lab's registry.
+def engine_config(registries: Sequence[str]) -> dict[str, Any]:
+    """The engine's ``daemon.json``: mutual TLS on 2376, and Docker Hub's names from the lab's registries.
 
     Args:
-        registry: ``address:port`` of the lab's registry.
+        registries: ``address:port`` of each, in the order in which they are asked.
     """
     return {
         "hosts": ["unix:///var/run/docker.sock", "tcp://0.0.0.0:2376"],
@@ -32,8 +32,8 @@ def engine_config(registry: str) -> dict[str, Any]:
         "tlscacert": "/etc/docker/tls/ca.pem",
         "tlscert": "/etc/docker/tls/server.pem",
         "tlskey": "/etc/docker/tls/server-key.pem",
-        "registry-mirrors": [f"http://{registry}"],
-        "insecure-registries": [registry],
+        "registry-mirrors": [f"http://{registry}" for registry in registries],
+        "insecure-registries": list(registries),
         "live-restore": False,
     }
 

@@ -8,7 +8,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -22,6 +22,8 @@ from harness.progress import Progress
 MANIFEST: Final = "manifest.json"
 _SETUP_BOUND: Final = 1800.0
 _BUSY: Final = "making the lab's first set-up"
+_CLAUSE: Final = 160  # characters of a complaint that are told
+_TUTORIAL: Final = "tutorial"  # the folder of the sources, and how the entry in the cache begins
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,10 +35,11 @@ class Parts:
     node: Path
     images: Path
     disk: Path
+    tutorial: Path
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is missing."""
+        """Whether nothing is missing that every lab needs; the tutorial's images are not."""
         return self.tools.is_dir() and self.images.is_dir() and self.disk.is_dir()
 
     @property
@@ -54,7 +57,9 @@ def parts() -> Parts:
     root = state.cache_root()
     recipe = roots.tools_recipe(images.TOOLS_PACKAGES)
     guest = resources.files("harness.lab.uml") / "guest" / "lab-init"
-    made_from = roots.digest([recipe.key, *_sources(resources.files("harness.lab.images"))])
+    sources = resources.files("harness.lab.images")
+    made_from = roots.digest([recipe.key, *_sources(sources, without=_TUTORIAL)])
+    tutorial = roots.digest([made_from, *_sources(sources / _TUTORIAL)])
     disk_key = roots.digest([roots.NODE_RECIPE.key, made_from, guest.read_bytes()])
     return Parts(
         recipe,
@@ -62,13 +67,14 @@ def parts() -> Parts:
         root / f"node-{roots.NODE_RECIPE.key}",
         root / f"images-{made_from}",
         root / f"disk-{disk_key}",
+        root / f"{_TUTORIAL}-{tutorial}",
     )
 
 
-def _sources(folder: Traversable) -> Iterator[bytes]:
-    """Names and contents of all files below ``folder``, in a fixed order."""
+def _sources(folder: Traversable, without: str = "") -> Iterator[bytes]:
+    """Names and contents of all files below ``folder``, in a fixed order, but for one entry of it."""
     for entry in sorted(folder.iterdir(), key=lambda one: one.name):
-        if entry.name == "__pycache__" or entry.name.endswith(".pyc"):
+        if entry.name in {"__pycache__", without} or entry.name.endswith(".pyc"):
             continue
         yield entry.name.encode()
         if entry.is_dir():
@@ -95,25 +101,46 @@ def ensure(progress: Progress) -> Parts:
         Unmeasurable: it could not be set up; whatever was complete stays for the next time.
     """
     wanted = parts()
-    if wanted.complete:
-        return wanted
+    _ensure(lambda: wanted.complete, progress)
+    return wanted
+
+
+def ensure_tutorial(progress: Progress) -> Path:
+    """The storage of the tutorial's images; builds them if they are missing, which takes a minute.
+
+    Raises:
+        Unmeasurable: they could not be built.
+    """
+    wanted = parts()
+    _ensure(lambda: wanted.complete, progress)
+    try:
+        _ensure(wanted.tutorial.is_dir, progress, _TUTORIAL)
+    except Unmeasurable as error:
+        # apt's own complaint, without the long command line before it
+        why = error.message[max(0, error.message.find("E: ")) :][:_CLAUSE]
+        raise Unmeasurable(f"the tutorial's images could not be built: {why}", remedy=error.remedy) from error
+    return wanted.tutorial
+
+
+def _ensure(there: Callable[[], bool], progress: Progress, *words: str) -> None:
+    if there():
+        return
     with state.locked(state.cache_root() / "setup.lock", bound=_SETUP_BOUND, busy=_BUSY):
-        if not wanted.complete:
+        if not there():
             try:
-                with contextlib.closing(_set_up()) as documents:
+                with contextlib.closing(_set_up(*words)) as documents:
                     for document in documents:
                         relay(document, progress)
             finally:
                 clean_work(work_directory())  # after Ctrl-C too: what is half made is of no use
-    if not wanted.complete:
+    if not there():
         raise Unmeasurable("the lab's set-up ended without a word", remedy="try again with an empty cache")
-    return wanted
 
 
-def _set_up() -> Generator[dict[str, Any]]:
+def _set_up(*words: str) -> Generator[dict[str, Any]]:
     """Run `harness.lab.uml.setup` on a leash and yield what it prints."""
     process = subprocess.Popen(
-        leash.command([sys.executable, "-m", "harness.lab.uml.setup"]),
+        leash.command([sys.executable, "-m", "harness.lab.uml.setup", *words]),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=control.environment(),
@@ -160,7 +187,7 @@ def report() -> tuple[Entry, ...]:
     """What the cache holds."""
     root = state.cache_root()
     wanted = parts()
-    live = {wanted.tools, wanted.node, wanted.images, wanted.disk}
+    live = {wanted.tools, wanted.node, wanted.images, wanted.disk, wanted.tutorial}
     for record in (root / "labs").glob("*/lab.json"):
         if state.holder_pid(state.Places(record.parent)) is not None:
             live.add(record.parent)

@@ -93,7 +93,7 @@ def preload(tools: Path, storage: Path | None, image: Path, note: Callable[[str]
     with control.start(settings):
         if storage is not None:
             registry.start(where, storage)
-        machine.prepare([_BUILDER], boot.engine_config(registry.ADDRESS))
+        machine.prepare([_BUILDER], boot.engine_config(registry.ADDRESSES))
         machine.power_on()
         node = Builder(where, machine)
         node.wait_for_engine()

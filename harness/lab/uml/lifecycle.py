@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -26,6 +27,17 @@ _LAST_TROUBLE: Final = (
     """ | sed 's/^time="[^T]*T\\([^.]*\\)[^"]*" level=[a-z]* msg=/\\1 /'"""
 )
 _TURN_BOUND: Final = 300.0  # seconds for another ``up`` of this lab to end, its first set-up included
+_SERVED: Final = 20.0  # seconds for the second registry to serve
+_KNOCK: Final = """
+import socket, sys, time
+for _ in range(150):
+    try:
+        socket.create_connection((sys.argv[1], int(sys.argv[2])), 1).close()
+        sys.exit()
+    except OSError:
+        time.sleep(0.1)
+sys.exit(1)
+"""
 _FEW: Final = 4  # nodes up to which each may have the larger memory
 _BUSY: Final = "changing this lab"
 
@@ -87,6 +99,36 @@ def fill(progress: Progress | None = None, *, nodes: int = 1) -> cache.Parts:
     return cache.ensure(progress or Silent())
 
 
+def serve_tutorial(progress: Progress | None = None) -> None:
+    """Have the running lab's nodes find the tutorial's images; builds them if nobody did yet.
+
+    Raises:
+        RequestError: no lab is running.
+        Unmeasurable: they could not be built, or are not served.
+    """
+    lab = require()
+    storage = cache.ensure_tutorial(progress or Silent())
+    with state.locked(lab.where.turn, bound=_TURN_BOUND, busy=_BUSY):
+        registry.start_second(lab.where, storage)
+    address = registry.ADDRESSES[1].split(":")
+    if not lab.exec(None, [sys.executable, "-c", _KNOCK, *address], bound=_SERVED).ok:
+        raise Unmeasurable(
+            "the tutorial's images are built, but the lab's second registry does not serve them",
+            remedy=f"see its log in {lab.where.root}",
+        )
+
+
+def fill_tutorial(progress: Progress | None = None) -> None:
+    """Make the tutorial's images in the cache, and what every lab needs.
+
+    Raises:
+        RequestError: packages are missing, or there is no room.
+        Unmeasurable: something could not be made.
+    """
+    fill(progress)
+    cache.ensure_tutorial(progress or Silent())
+
+
 def _start(where: state.Places, record: state.Record, parts: cache.Parts, progress: Progress) -> UmlLab:
     nodes = record.nodes
     record.save(where.record)
@@ -101,13 +143,15 @@ def _start(where: state.Places, record: state.Record, parts: cache.Parts, progre
         names={node.hostname: node.address for node in nodes},
     )
     lab = UmlLab(where, record)
-    config = boot.engine_config(registry.ADDRESS)
+    config = boot.engine_config(registry.ADDRESSES)
     with control.start(settings) as started:
         for node in nodes:
             machine = lab.machine(node)
             machine.prepare(nodes, config)
             machine.power_on()
         registry.start(where, parts.images)
+        if parts.tutorial.is_dir():
+            registry.start_second(where, parts.tutorial)
         _form(lab, progress)
         started.commit()
     return lab

@@ -1,6 +1,7 @@
 """First set-up, as a process of its own on a leash: roots, images, base disk, all into the cache.
 
 ``python -m harness.lab.uml.setup`` prints JSON lines of progress; see `harness.lab.uml.cache` for the caller.
+With the word ``tutorial`` it makes the tutorial's images alone, of which no lab has need to run.
 Everything is made in ``tmp`` and renamed when complete: what has its final name in the cache is whole.
 """
 
@@ -38,7 +39,7 @@ def set_up(parts: cache.Parts, work: Path, progress: Progress) -> None:
             with step(progress, "images"):
                 into = work / "images"
                 into.mkdir()
-                build_images(parts.tools, into, progress)
+                build_images("base", parts.tools, into, progress)
                 into.replace(parts.images)
         if node is not None:
             node.result()
@@ -56,14 +57,27 @@ def set_up(parts: cache.Parts, work: Path, progress: Progress) -> None:
         made.replace(parts.disk)
 
 
-def build_images(tools: Path, into: Path, progress: Progress) -> None:
-    """Build the workload images into ``into``, as root of a namespace where the tools root is ready.
+def add_tutorial(parts: cache.Parts, work: Path, progress: Progress) -> None:
+    """Make the tutorial's images, beside a lab that may be running.
+
+    Raises:
+        HarnessError: they could not be made.
+    """
+    with step(progress, "tutorial images"):
+        into = work / parts.tutorial.name
+        into.mkdir()
+        build_images("tutorial", parts.tools, into, progress)
+        into.replace(parts.tutorial)
+
+
+def build_images(recipe: str, tools: Path, into: Path, progress: Progress) -> None:
+    """Build a recipe's images (``base`` or ``tutorial``), as root of a namespace with the tools root ready.
 
     Raises:
         Unmeasurable: one of them could not be built.
     """
     resolver = {path: str(path) for path in (Path("/etc/resolv.conf"), Path("/etc/hosts")) if path.exists()}
-    words = [sys.executable, "-m", "harness.lab.uml.bake", str(tools), str(into)]
+    words = [sys.executable, "-m", "harness.lab.uml.bake", recipe, str(tools), str(into)]
     process = subprocess.Popen(
         scope.command(tools, words, binds=resolver, stay_outside=True),
         stdin=subprocess.DEVNULL,
@@ -92,7 +106,8 @@ def main() -> None:
     cache.clean_work(work)
     work.mkdir(parents=True)
     try:
-        set_up(parts, work, Lines())
+        make = add_tutorial if sys.argv[1:] == ["tutorial"] else set_up
+        make(parts, work, Lines())
     except HarnessError as error:
         put({"failed": error.message, "remedy": error.remedy})
         sys.exit(1)
