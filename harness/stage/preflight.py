@@ -22,7 +22,7 @@ from harness.judge.verdict import Verdict
 from harness.model import Node
 from harness.progress import Progress, step
 from harness.stage import opening
-from harness.stage.workloads import Ports
+from harness.stage.ports import Ports
 from harness.swarm import truth
 from harness.swarm.cluster import Swarm
 

@@ -21,10 +21,10 @@ from harness.mesh.taking import Taken
 from harness.model import Service, Task
 from harness.probe import sampler
 from harness.stage import opening, theirs
+from harness.stage.ports import Ports
 from harness.stage.rolling import News
 from harness.stage.session import Stage
 from harness.stage.theirs import Asked, Way
-from harness.stage.workloads import Ports
 from harness.swarm import stack as stacks
 from harness.swarm.cluster import Swarm
 from harness.swarm.stack import Stack

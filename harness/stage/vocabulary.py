@@ -16,6 +16,7 @@ from harness.journal import Journal
 from harness.lab.protocol import Lab
 from harness.stage import STAGE, opening, workloads
 from harness.stage.asking import Asking
+from harness.stage.ports import Ports
 from harness.stage.promises import Promises
 from harness.stage.session import Stage
 from harness.stage.workloads import Workloads
@@ -117,7 +118,7 @@ def entries(cluster: Cluster) -> tuple[str, ...]:
 @pytest.fixture(scope="session")
 def works(stage: Stage, swarm: Swarm, entries: tuple[str, ...]) -> Iterator[Workloads]:
     """What can be deployed; its ports are free and its nodes can be reached."""
-    ports = workloads.Ports(stage.settings.published_port)
+    ports = Ports(stage.settings.published_port)
     opening.require_free({entry: swarm.address(entry) for entry in entries}, ports.of(stage.selected))
     with swarm.network(f"h-{stage.run}-net") as network:
         yield Workloads(stage, swarm, network)

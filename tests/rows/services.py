@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.stage.workloads import Ports
+from harness.stage.ports import Ports
 from tests.rows.broken import Broken, begun, deployed, killed, moved, stacked
 
 _PORTS = Ports(8080)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness import checks
-from harness.stage.workloads import Ports
+from harness.stage.ports import Ports
 
 
 @pytest.mark.parametrize(
