@@ -125,6 +125,7 @@ class _Suites:
         stage.promises.begin(item.nodeid.rpartition("/")[2])
         if why := stage.forbids(_promised(item)):
             pytest.skip(why)
+        stage.before(_promised(item))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self) -> Generator[None, Any, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
 
 import pytest
 
@@ -42,7 +41,7 @@ class Sealed:
 
 
 @pytest.fixture(scope="session")
-def on_encrypted(stage: Stage, swarm: Swarm, works: Workloads) -> Iterator[Sealed]:
+def on_encrypted(stage: Stage, swarm: Swarm, works: Workloads) -> Sealed:
     """A task on every node."""
     with contextlib.ExitStack() as undo, stage.steps("deploy on an encrypted network"):
         network = undo.enter_context(swarm.network(NetworkSpec(f"h-{stage.run}-sealed", encrypted=True)))
@@ -51,9 +50,8 @@ def on_encrypted(stage: Stage, swarm: Swarm, works: Workloads) -> Iterator[Seale
         spec = dataclasses.replace(spec, networks=(works.network.id, network.id), max_per_node=1)
         service = undo.enter_context(swarm.deploy(spec))
         works.bring_up(service)
-        undo_later = undo.pop_all()
-    with undo_later:
-        yield Sealed(network, works.network, service)
+        stage.calm.enter_context(undo.pop_all())
+    return Sealed(network, works.network, service)
 
 
 @pytest.fixture(scope="session")
