@@ -41,6 +41,19 @@ _WORDS = (
     "voting",
     "login",
 )
+# fixtures that deploy services for a session, the last ones first: each ends when its last test is over
+_DEPLOYED = (
+    "ruled",
+    "sealed",
+    "store",
+    "rolled",
+    "healthy",
+    "flask",
+    "redis",
+    "on_encrypted",
+    "neighbours",
+    "deployed",
+)
 ROOT = Path(__file__).resolve().parents[1]
 _EXIT = {State.UPHELD: Exit.UPHELD, State.REFUTED: Exit.REFUTED, State.UNKNOWN: Exit.UNKNOWN}
 
@@ -125,7 +138,23 @@ class _Suites:
         stage.promises.begin(item.nodeid.rpartition("/")[2])
         if why := stage.forbids(_promised(item)):
             pytest.skip(why)
-        stage.before(_promised(item))
+        self._let_go(item)
+
+    def _let_go(self, item: pytest.Item) -> None:
+        """Remove services that no test needs any more: what is broken next is judged without them.
+
+        Their tasks would all be replaced when a node is lost, and join networks when one returns.
+        """
+        items = item.session.items
+        later = items[items.index(item) :]
+        needed = {name for one in later if isinstance(one, pytest.Function) for name in one.fixturenames}
+        for name in _DEPLOYED:
+            for known in item.session._fixturemanager.getfixturedefs(name, item) or ():  # noqa: SLF001  nothing public ends one
+                if name not in needed and known.cached_result is not None:
+                    try:
+                        known.finish(item._request)  # type: ignore[attr-defined]  # noqa: SLF001  as above
+                    except HarnessError as error:
+                        self.config.stash[STAGE].note_trouble(error)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self) -> Generator[None, Any, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections.abc import Iterator
 
 import pytest
 
@@ -41,7 +42,7 @@ class Sealed:
 
 
 @pytest.fixture(scope="session")
-def on_encrypted(stage: Stage, swarm: Swarm, works: Workloads) -> Sealed:
+def on_encrypted(stage: Stage, swarm: Swarm, works: Workloads) -> Iterator[Sealed]:
     """A task on every node."""
     with contextlib.ExitStack() as undo, stage.steps("deploy on an encrypted network"):
         network = undo.enter_context(swarm.network(NetworkSpec(f"h-{stage.run}-sealed", encrypted=True)))
@@ -50,8 +51,9 @@ def on_encrypted(stage: Stage, swarm: Swarm, works: Workloads) -> Sealed:
         spec = dataclasses.replace(spec, networks=(works.network.id, network.id), max_per_node=1)
         service = undo.enter_context(swarm.deploy(spec))
         works.bring_up(service)
-        stage.calm.enter_context(undo.pop_all())
-    return Sealed(network, works.network, service)
+        undo_later = undo.pop_all()
+    with undo_later:
+        yield Sealed(network, works.network, service)
 
 
 @pytest.fixture(scope="session")

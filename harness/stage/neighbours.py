@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections.abc import Iterator
 
 import pytest
 
@@ -73,7 +74,7 @@ def _on(network: Network, places: tuple[Attachment, ...]) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def neighbours(stage: Stage, swarm: Swarm, works: Workloads) -> Neighbours:
+def neighbours(stage: Stage, swarm: Swarm, works: Workloads) -> Iterator[Neighbours]:
     """The two services, on the run's own network and on another one."""
     with contextlib.ExitStack() as undo, stage.steps("deploy on two networks"):
         far = undo.enter_context(swarm.network(NetworkSpec(f"h-{stage.run}-far", attachable=True)))
@@ -87,8 +88,9 @@ def neighbours(stage: Stage, swarm: Swarm, works: Workloads) -> Neighbours:
         aliases = {name: link.aliases[0] for name, link in links.items() if isinstance(link, NetworkLink)}
         # what the manager chose for them it tells once it has
         told = {network.id: network for network in swarm.engine.networks()}
-        stage.calm.enter_context(undo.pop_all())
-    return Neighbours(told[works.network.id], told[far.id], one, other, aliases)
+        undo_later = undo.pop_all()
+    with undo_later:
+        yield Neighbours(told[works.network.id], told[far.id], one, other, aliases)
 
 
 @pytest.fixture(scope="session")

@@ -37,9 +37,6 @@ class Stage:
         hurt: why disruptive checks must not start; empty on a swarm that is whole.
         clear: removes what the run deployed, or lets it go with its lab; None before there is a swarm, and
             once it was called.
-        calm: what is undone before the first test that breaks something, or at the end: tasks of its own on
-            every node would change what is judged then. A node that returns and joins two networks at once
-            may serve the ingress half a minute late (its bulk syncs share one place for their answer).
         skipped: checks that were left out, which are neither upheld nor unknown.
     """
 
@@ -54,7 +51,6 @@ class Stage:
     artifacts: Artifacts
     hurt: str = ""
     clear: Callable[[], None] | None = None
-    calm: contextlib.ExitStack = dataclasses.field(default_factory=contextlib.ExitStack)
     skipped: set[str] = dataclasses.field(default_factory=set)
     troubles: list[HarnessError] = dataclasses.field(default_factory=list)
 
@@ -113,18 +109,8 @@ class Stage:
 
     def forbids(self, promised: Iterable[str]) -> str:
         """Why a test with these promises must not start; empty if it may."""
-        return self.hurt if _breaks(promised) else ""
-
-    def before(self, promised: Iterable[str]) -> None:
-        """A test with these promises is next: one that breaks something begins on a swarm that is at rest."""
-        if _breaks(promised):
-            self._end_calm()
-
-    def _end_calm(self) -> None:
-        try:
-            self.calm.close()
-        except HarnessError as error:
-            self.note_trouble(error)
+        breaking = {check.id for check in checks.CHECKS if check.disruptive} & set(promised)
+        return self.hurt if breaking else ""
 
     def skip(self, promised: Iterable[str], why: str) -> None:
         """Write down that a test with these promises was left out."""
@@ -178,7 +164,6 @@ class Stage:
                 clear()
         except HarnessError as error:  # nobody waits for them again: the services themselves are gone by now
             self.note_trouble(error)
-        self._end_calm()
 
     def exit(self, judged: Exit) -> Exit:
         """The exit code of the run, given the code of its verdict."""
@@ -198,7 +183,3 @@ class Stage:
         with contextlib.suppress(OSError):
             self.journal.close()
         sys.stdout.flush()
-
-
-def _breaks(promised: Iterable[str]) -> bool:
-    return any(check.disruptive for check in checks.CHECKS if check.id in set(promised))
