@@ -5,7 +5,7 @@ from itertools import starmap
 
 import pytest
 
-from harness.judge.counted import counted_answers, counted_covered, counted_even
+from harness.judge.counted import counted_answers, counted_covered, counted_even, untold
 from harness.judge.reach import answers_everywhere, closed_after_remove
 from harness.judge.rollout import replaces
 from harness.judge.spread import covered, even
@@ -24,18 +24,19 @@ def test_every_node_answers_on_each_published_port(published, promise):
     """In HTTP where the application speaks it, else as its kernel does."""
     promise.each("stack.answers", starmap(answers_everywhere, published.heard))
     promise.each("stack.answers", starmap(counted_answers, published.mute))
+    promise.each("stack.answers", starmap(untold, published.untold))
 
 
 @pytest.mark.check("stack.covered")
-def test_every_replica_is_used_through_every_node(published, limits, promise):
+def test_every_replica_is_used_through_every_node(balanced, limits, promise):
     """By what the answers say of who gave them; where they do not, by the kernels' own count."""
     by_name = partial(covered, miss=limits.miss, false_alarm=limits.false_alarm, periods=limits.periods)
-    promise.each("stack.covered", starmap(by_name, published.named))
-    promise.each("stack.covered", starmap(counted_covered, published.counted))
+    promise.each("stack.covered", starmap(by_name, balanced.named))
+    promise.each("stack.covered", starmap(counted_covered, balanced.counted))
 
 
 @pytest.mark.check("stack.even")
-def test_every_replica_gets_its_share(published, limits, promise):
+def test_every_replica_gets_its_share(balanced, limits, promise):
     """Through every node, on every port."""
     by_name = partial(
         even,
@@ -45,8 +46,8 @@ def test_every_replica_gets_its_share(published, limits, promise):
         margin=limits.share_margin,
         confidence=limits.share_confidence,
     )
-    promise.each("stack.even", starmap(by_name, published.named))
-    promise.each("stack.even", starmap(counted_even, published.turns))
+    promise.each("stack.even", starmap(by_name, balanced.named))
+    promise.each("stack.even", starmap(counted_even, balanced.turns))
 
 
 @pytest.mark.check("stack.tables")

@@ -68,8 +68,10 @@ def gate_command(
     target = target or settings.target
     theirs = stack is not None or bool(service)
     _require_sound(stack, service, identity)
-    if theirs and profile is None:
-        chosen = checks.select("full", only=only or checks.of_stack(ours=stack is not None), skip=skip or ())
+    if theirs:  # theirs, and with a profile named all of that besides
+        besides = checks.of_profile(profile) if profile else ()
+        asked = (*checks.of_stack(ours=stack is not None), *(check.id for check in besides))
+        chosen = checks.select("full", only=only or asked, skip=skip or ())
         profile = "full"
     else:
         profile = profile or ("release" if target == "lab" else "smoke")

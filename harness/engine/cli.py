@@ -16,7 +16,8 @@ _READ = 30.0  # seconds to read a file
 _DEPLOY = 120.0  # seconds to create what it names: a registry may be asked for each image
 _ELSEWHERE = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_API_VERSION")
 _UNREACHED = re.compile(
-    r"Cannot connect to the Docker daemon|connection refused|i/o timeout|no route to host"
+    r"Cannot connect to the Docker daemon|connection refused|(i/o|handshake|Client)[ .][Tt]imeout"
+    r"|no route to host|unexpected EOF|deadline exceeded|does not have a leader"
 )
 # what the CLI says of its own future
 _OF_NO_INTEREST = re.compile(r"Since --detach=false|In a future release, --detach")

@@ -47,6 +47,7 @@ class StackRemoval:
     Attributes:
         removed: kind and name of what was there; ``left``: of what was there still at ``ended``.
         nodes: (hostname, name) of its containers and networks that a node still had; asked on a lab only.
+        unasked: hostnames of nodes that did not tell.
     """
 
     id: str
@@ -56,6 +57,7 @@ class StackRemoval:
     removed: tuple[str, ...]
     left: tuple[str, ...]
     nodes: tuple[tuple[str, str], ...] = ()
+    unasked: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

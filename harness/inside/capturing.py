@@ -14,7 +14,7 @@ from harness.probe.ports import PORTS
 from harness.probe.response import MalformedError, Reader
 from harness.probe.target import Target
 
-_LISTEN = 6.0  # seconds for all requests
+_LISTEN = 10.0  # seconds for all requests
 _PATIENCE = 2.0  # seconds for one
 
 

@@ -66,6 +66,8 @@ def fails_for(traffic: Traffic, complaint: Complaint, *, name: str) -> Verdict:
         parts.append(bad(told, Finding("failure-unseen", Subject(service=traffic.service), told)))
     elif not all(any(one.outcome is Outcome.SERVER_ERROR for one in traffic.at(e)) for e in traffic.entries):
         return unknown(f"not through every entry node it was the application that failed: {tally(outcomes)}")
+    if not complaint.lines:
+        return unknown(f"the log of {complaint.service} was not told")
     found = cause(complaint)
     if found is None or found.name != name:
         told = f"the log of {complaint.service} does not say why it fails"

@@ -11,10 +11,11 @@ from collections.abc import Callable
 
 from harness.evidence import Balancers, Counted, CountedServer, Roster, Traffic
 from harness.judge.verdict import Finding, Subject, Verdict, judge, unknown
-from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed, tally
+from harness.judge.words import GOOD, Part, bad, blind, conclude, count, listed, replaced, tally
 from harness.model import Replica
 
 _NAMESPACE = "ingress_sbox"
+_PERIODS = 4  # full rounds over the replicas without which nothing is told
 _NOTHING = CountedServer("", 0, "", 0, 0, 0)  # of a real server that was not there yet
 _TABLE = "ipvsadm -ln --stats in ingress_sbox: compare its real servers with the running tasks' addresses"
 
@@ -58,6 +59,17 @@ def counted_answers(traffic: Traffic, before: Counted, after: Counted, roster: R
 
 
 @judge
+def untold(traffic: Traffic) -> Verdict:
+    """A port in host mode that speaks no HTTP: no balancer counts for it, and accepting proves nothing.
+
+    Args:
+        traffic: connections to it.
+    """
+    told = f"{traffic.service}: a port in host mode that speaks no HTTP; nothing tells who answers there"
+    return unknown(told, sent=len(traffic.samples))
+
+
+@judge
 def counted_covered(traffic: Traffic, before: Counted, after: Counted, roster: Roster, port: int) -> Verdict:
     """Every entry node gave connections to every replica, and to nobody else.
 
@@ -74,11 +86,13 @@ def counted_covered(traffic: Traffic, before: Counted, after: Counted, roster: R
         if strangers:
             told = f"connections went to {listed(strangers)}, which no running replica has"
             return _bad(entry, "dead-backend-at-entry", told, ("B1", "D5"))
+        if short := _too_few(entry, roster):
+            return short
         unseen = [one for one in roster.replicas if not entry.of(one)]
-        if unseen and entry.total >= entry.sent:
+        if unseen:
             told = f"{listed([one.label for one in unseen])} got none of {count(entry.total, 'connection')}"
             return _bad(entry, "replica-missing-at-entry", told, ("B2",))
-        return GOOD if entry.total else blind(f"{entry.node}: the balancer counted nothing")
+        return GOOD
 
     good = "each of {entries} uses all {replicas}, and nobody else ({sent} connections per entry node)"
     return _conclude(traffic, before, after, roster, port, look, good)
@@ -112,6 +126,8 @@ def counted_even(
     }
 
     def look(entry: _Entry) -> Part:
+        if short := _too_few(entry, roster):
+            return short
         shares = [entry.of(one) for one in roster.replicas]
         if schedulers.get(entry.node) != "rr":
             told = schedulers.get(entry.node) or "no scheduler that was read"
@@ -186,6 +202,8 @@ def _conclude(
 ) -> Verdict:
     if not roster.replicas:
         return unknown(f"{traffic.service} runs no replica")
+    if roster.came or roster.went:  # rows of tasks that came or went tell nothing of the others
+        return unknown(replaced(roster))
     entries = _entries(traffic, before, after, roster, port)
     parts = [look(one) if isinstance(one, _Entry) else one for one in entries]
     known = [one for one in entries if isinstance(one, _Entry)]
@@ -207,10 +225,20 @@ def _conclude(
     )
 
 
+def _too_few(entry: _Entry, roster: Roster) -> Part | None:
+    """Why nothing follows from what was counted; None if something does."""
+    if entry.total < entry.sent:
+        return blind(f"{entry.node}: its balancer counted {entry.total} of {entry.sent} connections")
+    least = _PERIODS * len(roster.replicas)
+    if entry.sent < least:
+        return blind(f"{entry.node}: {count(entry.sent, 'connection')}, {least} needed")
+    return None
+
+
 def _bad(entry: _Entry, name: str, told: str, modes: tuple[str, ...] = ()) -> Part:
     sentence = f"{entry.node}: {told}"
     subject = Subject(node=entry.node, service=entry.service, path="ingress")
     return bad(sentence, Finding(name, subject, sentence, modes, f"on {entry.node}, {_TABLE}"))
 
 
-__all__ = ["counted_answers", "counted_covered", "counted_even"]
+__all__ = ["counted_answers", "counted_covered", "counted_even", "untold"]

@@ -46,6 +46,9 @@ def went_the_way(capture: Trails, roster: Roster) -> Verdict:
             continue
         task = {place.address for place in replica.addresses}
         steps = _Trail(capture, request, addresses[request.entry], task, replica.node).steps()
+        if not steps[0][1]:  # its first packet passed a listener that was not there, or not any more
+            parts.append(blind(f"{request.entry}: nothing was captured of one of its requests"))
+            continue
         remote += replica.node != request.entry
         seen.update(name for name, found in steps if found)
         lacks.setdefault(request.entry, []).append([name for name, found in steps if not found])

@@ -11,7 +11,7 @@ from typing import Any
 from harness.evidence import Rollout, Traffic
 from harness.judge import losses
 from harness.judge.verdict import Finding, Subject, Verdict, judge
-from harness.judge.words import GOOD, Part, bad, conclude, count, witness
+from harness.judge.words import GOOD, Part, bad, blind, conclude, count, witness
 
 
 @judge
@@ -40,7 +40,10 @@ def replaces(rollout: Rollout, traffic: Sequence[Traffic] = ()) -> Verdict:
         rollout: the update.
         traffic: steady requests to each of its published ports while it went on.
     """
-    parts = [_ended(rollout, "completed")] if rollout.state != "completed" else _left(rollout)
+    if rollout.state in {"", "updating"}:  # a long delay between its tasks may be meant
+        parts = [blind(f"the update is not over after {rollout.ended - rollout.began:.0f} s")]
+    else:
+        parts = [_ended(rollout, "completed")] if rollout.state != "completed" else _left(rollout)
     told = "; ".join(map(losses.told, traffic)) or "it has no port that speaks HTTP"
     return conclude(
         parts or [GOOD],

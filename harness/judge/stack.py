@@ -57,6 +57,7 @@ def leaves_nothing(removal: StackRemoval) -> Verdict:
     if removal.left:
         told = f"left of {removal.stack}: {listed(removal.left)}"
         parts.append(bad(told, Finding("stack-left", Subject(service=removal.stack), told, ("A10",))))
+    parts += [blind(f"{node} did not tell what it still has") for node in removal.unasked]
     for node, name in removal.nodes:
         told = f"{node} still has {name}"
         finding = Finding("stack-left", Subject(node=node, service=removal.stack), told, ("A10", "C8"))

@@ -53,23 +53,30 @@ class OurWorkload:
 
 @dataclasses.dataclass(frozen=True)
 class Pattern:
-    """Where an application says who it is: in a header, or in what a regular expression finds in the body."""
+    """Where an application says who it is: in a header, or in what a regular expression finds in the body.
+
+    Attributes:
+        http: whether it speaks HTTP at all; of one that does not, only the kernels tell.
+    """
 
     header: str = ""
     body: re.Pattern[str] | None = None
+    http: bool = True
 
     @classmethod
     def read(cls, text: str) -> Pattern:
-        """From ``header:NAME`` or ``body:REGEX``.
+        """From ``header:NAME``, ``body:REGEX`` or ``tcp``.
 
         Raises:
             RequestError: it is neither, or no regular expression.
         """
+        if text == "tcp":
+            return cls(http=False)
         kind, _, rest = text.partition(":")
         if kind == "header" and rest.strip():
             return cls(header=rest.strip().lower())
         if kind != "body" or not rest:
-            raise RequestError(f"no identity: {text!r}", remedy="use header:NAME or body:REGEX")
+            raise RequestError(f"no identity: {text!r}", remedy="use header:NAME, body:REGEX or tcp")
         try:
             return cls(body=re.compile(rest))
         except re.error as error:

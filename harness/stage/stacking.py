@@ -128,14 +128,15 @@ def _volumes(stage: Stage, swarm: Swarm, name: str) -> Iterator[None]:
         yield
 
 
-def _everywhere(lab: Lab, words: list[str]) -> list[tuple[str, str]]:
-    """(hostname, what was printed) of a command on each node that can be asked."""
+def _everywhere(lab: Lab, words: list[str]) -> list[tuple[str, str | None]]:
+    """(hostname, what was printed) of a command on each node; None where it failed or could not be asked."""
 
-    def run(node: str) -> tuple[str, str]:
+    def run(node: str) -> tuple[str, str | None]:
         try:
-            return node, lab.exec(node, words, bound=_VOLUMES).out
-        except Unmeasurable:  # without power it has nothing to tell
-            return node, ""
+            done = lab.exec(node, words, bound=_VOLUMES)
+        except Unmeasurable:
+            return node, None
+        return node, done.out if done.ok else None
 
     with ThreadPoolExecutor(len(lab.nodes)) as threads:
         return list(threads.map(run, (node.hostname for node in lab.nodes)))
@@ -162,6 +163,14 @@ def published(asked: Asked, ways: tuple[Way, ...]) -> Asked:
     return asked
 
 
+@pytest.fixture(scope="session")
+def balanced(published: Asked, ways: tuple[Way, ...]) -> Asked:
+    """The same, where the mesh balances one."""
+    if not any(way.balanced for way in ways):
+        pytest.skip("every published port of it is in host mode")
+    return published
+
+
 @pytest.fixture
 def stack_tables(stage: Stage, swarm: Swarm, stack: Deployed) -> tuple[Taken, list[str]]:
     """The kernels' tables, and the services that stood still long enough to be judged by them."""
@@ -176,7 +185,7 @@ def replaced(
     """Every task replaced by force, under steady requests to each published port that speaks HTTP."""
     if stack.stack is None:
         raise Unmeasurable("services that ran already are not updated")
-    services = [one for one in stack.services if not one.mode.endswith("-job")]
+    services = [one for one in stack.services if not one.mode.endswith("-job") and one.replicas != 0]
     with stage.steps("update every service"), contextlib.ExitStack() as asking:
         steady = [
             (way.service.name, asking.enter_context(theirs.steady(stage, swarm, way)))
@@ -232,13 +241,18 @@ class Gone:
 
 @pytest.fixture
 def gone(
-    stage: Stage, swarm: Swarm, stack: Deployed, ways: tuple[Way, ...], look_for: Callable[..., StackRemoval]
+    stage: Stage,
+    swarm: Swarm,
+    stack: Deployed,
+    entries: tuple[str, ...],
+    look_for: Callable[..., StackRemoval],
 ) -> Gone:
     """The stack removed while somebody knocks at its ports."""
     if stack.stack is None:
         raise Unmeasurable("services that ran already are not removed")
     within = stage.settings.limits.closed_within
-    open_ways = [way for way in ways if way.entries]
+    # as they are now: an update may have moved tasks
+    open_ways = [way for way in theirs.ways(swarm, stack.stack.services(), entries) if way.entries]
     with stage.steps(f"remove {stack.stack.name}"), contextlib.ExitStack() as knocking:
         doors = [
             knocking.enter_context(sampler.closing(theirs.targets(swarm, way), journal=stage.journal))
@@ -259,15 +273,16 @@ def look_for(stage: Stage, swarm: Swarm) -> Callable[[StackRemoval], StackRemova
         if found is None:
             return removal
         mine = f"label={STACK_LABEL}={removal.stack}"
-        command = f"docker ps -aq --filter {mine}; docker network ls -q --filter {mine}"
+        command = f"docker ps -aq --filter {mine} && docker network ls -q --filter {mine}"
         deadline = Deadline.after(seconds, swarm.clock)
         while True:
             told = _everywhere(found, ["sh", "-c", command])
-            left = tuple((node, name) for node, out in told for name in out.split())
+            left = tuple((node, name) for node, out in told for name in (out or "").split())
+            unasked = tuple(node for node, out in told if out is None)
             if not left or deadline.passed:
                 break
             swarm.clock.sleep(_AGAIN)
         ident = stage.journal.new_id("removal")
-        return stage.journal.keep(dataclasses.replace(removal, id=ident, nodes=left))
+        return stage.journal.keep(dataclasses.replace(removal, id=ident, nodes=left, unasked=unasked))
 
     return look

@@ -15,6 +15,7 @@ from harness.probe.contract import AnyApplication, Contract, Pattern
 from harness.probe.target import Target
 from harness.stage import chances
 from harness.stage.session import Stage
+from harness.swarm import stack as stacks
 from harness.swarm.cluster import Swarm
 from harness.swarm.service import RunningService
 
@@ -48,12 +49,14 @@ class Asked:
     Attributes:
         heard: per port that speaks HTTP: the traffic; ``speaking``: these ports.
         named: per port whose answers say who gave them: traffic, roster, tables.
-        mute: per port that speaks no HTTP: traffic, counters before and after, roster, port.
+        untold: per host port that speaks no HTTP: its traffic, of which no balancer tells.
+        mute: per balanced port that speaks no HTTP: traffic, counters before and after, roster, port.
         counted: per port whose answers do not say who gave them: the same; ``turns``: and the tables.
     """
 
     heard: tuple[tuple[Traffic], ...]
     speaking: tuple[Way, ...]
+    untold: tuple[tuple[Traffic], ...]
     named: tuple[tuple[Traffic, Roster, Balancers], ...]
     mute: tuple[tuple[Traffic, Counted, Counted, Roster, int], ...]
     counted: tuple[tuple[Traffic, Counted, Counted, Roster, int], ...]
@@ -78,6 +81,8 @@ def ways(swarm: Swarm, services: Sequence[Service], entries: tuple[str, ...]) ->
     """Each published TCP port of these services."""
     found = []
     for one in services:
+        if one.replicas == 0:
+            continue  # nobody is meant to answer
         service = swarm.attach(one)
         hosts = tuple(sorted({replica.node for replica in service.replicas()} & set(entries)))
         found += [
@@ -116,7 +121,7 @@ def ask(stage: Stage, swarm: Swarm, ways: Sequence[Way]) -> Asked:
     """
     told = patterns(stage, ways)
     if not ways:
-        return Asked((), (), (), (), (), ())
+        return Asked((), (), (), (), (), (), ())
     limits, image = stage.settings.limits, stage.settings.images.job
     learned = [_learn(stage, swarm, way, told.get(way.service.name)) for way in ways if way.entries]
     before, tables = counting.count(swarm, image)
@@ -143,6 +148,7 @@ def ask(stage: Stage, swarm: Swarm, ways: Sequence[Way]) -> Asked:
     return Asked(
         heard=tuple((traffic,) for one, traffic, _ in seen if one.http),
         speaking=tuple(one.way for one, _, _ in seen if one.http),
+        untold=tuple((t,) for one, t, _ in seen if not one.http and not one.way.balanced),
         named=tuple((traffic, roster, tables) for one, traffic, roster in balanced if one.named),
         mute=tuple((t, before, after, r, one.way.port.published) for one, t, r in counts if not one.http),
         counted=tuple((t, before, after, r, one.way.port.published) for one, t, r in counts),
@@ -160,7 +166,7 @@ def patterns(stage: Stage, ways: Sequence[Way]) -> dict[str, Pattern]:
     told = list(stage.settings.stack.identity.items())
     for text in stage.request.identity:
         name, equals, rest = text.partition("=")
-        plain = name.partition(":")[0] in {"header", "body"}
+        plain = name.partition(":")[0] in {"header", "body", "tcp"}
         told += [(one, text) for one in short] if plain or not equals else [(name, rest)]
     found = {}
     for name, text in told:
@@ -174,14 +180,16 @@ def patterns(stage: Stage, ways: Sequence[Way]) -> dict[str, Pattern]:
 
 def _short(stage: Stage, service: str) -> str:
     """A service as its compose file calls it."""
-    stack, _, name = service.partition("_")
-    return name if stack.startswith(f"h-{stage.run}-") else service
+    file = stage.request.stack
+    return service if file is None else service.removeprefix(f"{stacks.name_of(stage.run, file)}_")
 
 
 def _learn(stage: Stage, swarm: Swarm, way: Way, pattern: Pattern | None) -> _Learned:
     """Ask a few times: does it speak HTTP, and do its answers name tasks?"""
     names = _names(way.service.tasks())
     replicas = max(1, len(set(names.values())))
+    if pattern is not None and not pattern.http:
+        return _Learned(way, AnyApplication(), http=False, named=False)
     contract = AnyApplication(pattern, names)
     traffic = sampler.burst(
         targets(swarm, way, contract, stage.settings.stack.path),
@@ -206,7 +214,7 @@ def _learn(stage: Stage, swarm: Swarm, way: Way, pattern: Pattern | None) -> _Le
 
 def _speaks_http(traffic: Traffic) -> bool:
     """Whether anything that it answered was HTTP; of a port that took no connection, yes: HTTP will tell."""
-    silent = {Outcome.RESET, Outcome.READ_TIMEOUT, Outcome.SHORT_BODY}
+    silent = {Outcome.RESET, Outcome.SHORT_BODY}  # what says nothing at all may as well hang
     outcomes = {one.outcome for one in traffic.samples}
     other = any(one.detail.startswith("no HTTP") for one in traffic.samples)
     return not other and not (outcomes and outcomes <= silent)

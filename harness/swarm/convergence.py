@@ -16,7 +16,7 @@ from harness.swarm.conditions import Condition
 from harness.swarm.view import View
 
 STABLE = 15  # readings in a row (0.2 s each) in which all of it must run: a task may crash a moment after
-_GIVEN_UP = 3  # times per wanted task that one may end before it is called an application's fault
+_GIVEN_UP = 5  # times per wanted task that one may end before it is called an application's fault
 _PATIENCE = 20.0  # seconds that the scheduler may find no node: resources come free, ports too
 _NO_NODE = re.compile(r"no suitable node.*")
 
@@ -75,7 +75,9 @@ class _Watch:
             self.waits = None
             return None
         if refused := conditions.rejected(self.service, view):
-            return RequestError(refused.message, remedy="check its image in the compose file")
+            image = "the image" in refused.message
+            remedy = "check its image in the compose file" if image else "docker service ps --no-trunc"
+            return RequestError(refused.message, remedy=remedy)
         tasks = view.of(self.service.id)
         return self._no_node(tasks, view.at) or self._ends(tasks)
 

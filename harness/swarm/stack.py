@@ -10,7 +10,8 @@ from pathlib import Path
 
 from harness.clock import Deadline
 from harness.engine.cli import Cli
-from harness.errors import HarnessError, RequestError, WaitTimeout
+from harness.engine.protocol import InUseError
+from harness.errors import RequestError, WaitTimeout
 from harness.evidence import Stacked, StackedService, StackRemoval
 from harness.model import Service
 from harness.swarm import convergence, sweeping
@@ -80,16 +81,16 @@ class Stack:
         return saw(self._swarm, view, services, self._began, self)
 
     def remove(self) -> StackRemoval:
-        """Remove all of it, wait until it is gone, and journal what was left of it."""
+        """Remove all of it, wait until it is gone, and journal what was left of it.
+
+        Raises:
+            Unmeasurable: the manager does not answer.
+        """
         began = self._swarm.clock.now()
-        select = sweeping.of_stack(self.name)
-        left: list[str] = []
-        try:
-            there = self._there()
-            sweeping.remove(self._swarm.engine, select, Deadline.after(REMOVAL, self._swarm.clock))
-        except HarnessError as error:
-            there, left = self._there(), [str(error)]
-        left += self._there()
+        there = self._there()
+        with contextlib.suppress(WaitTimeout, InUseError):  # what is left then is looked up
+            _remove(self._swarm, self.name)
+        left = self._there()
         ended = self._swarm.clock.now()
         journal = self._swarm.journal
         return journal.keep(
@@ -116,12 +117,16 @@ def deployed(swarm: Swarm, cli: Cli, file: Path, name: str) -> Iterator[Stack]:
     """
     stack = Stack(swarm, cli, file, name)
 
-    def undo() -> None:
-        sweeping.remove(swarm.engine, sweeping.of_stack(name), Deadline.after(REMOVAL, swarm.clock))
-
-    with swarm.undone(f"stack {name}", undo):
+    with swarm.undone(f"stack {name}", lambda: _remove(swarm, name)):
         stack.deploy()
         yield stack
+
+
+def _remove(swarm: Swarm, name: str) -> None:
+    """Remove a stack; its tasks may take as long to end as they ask for."""
+    select = sweeping.of_stack(name)
+    grace = max((one.grace for one in select(swarm.engine.services)), default=0.0)
+    sweeping.remove(swarm.engine, select, Deadline.after(REMOVAL + grace, swarm.clock))
 
 
 def wait(swarm: Swarm, services: Sequence[Service], within: float, what: str) -> View:
@@ -161,7 +166,8 @@ def _count(service: Service, view: View, update: str) -> StackedService:
     tasks = view.of(service.id)
     if service.mode.endswith("-job"):
         completed = sum(task.state == "complete" for task in tasks)
-        return StackedService(service.name, service.mode, len(tasks), completed, update)
+        # an attempt that failed was followed by another: how many it wants is told by nobody
+        return StackedService(service.name, service.mode, max(1, completed), completed, update)
     wanted = [task for task in tasks if task.desired in {"running", "ready"}]
     asked = len(wanted) if service.replicas is None else service.replicas
     return StackedService(service.name, service.mode, asked, sum(task.running for task in tasks), update)

@@ -93,8 +93,8 @@ WRONG = {
         _NOWHERE,
         "web is stuck Pending: no suitable node (scheduling constraints not satisfied on 3 nodes)",
     ),
-    "a task that is never healthy": (_ILL, "web never becomes healthy (3 tasks were ended for it)"),
-    "a task that ends": (_ENDS, "web ends again and again (3 times): task: non-zero exit (1)"),
+    "a task that is never healthy": (_ILL, "web never becomes healthy (5 tasks were ended for it)"),
+    "a task that ends": (_ENDS, "web ends again and again (5 times): task: non-zero exit (1)"),
 }
 
 

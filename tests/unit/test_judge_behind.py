@@ -61,16 +61,17 @@ def test_a_failure_that_is_told_is_as_it_must_be() -> None:
 def test_a_service_that_serves_though_it_is_refused_is_not() -> None:
     """Nor one whose log does not tell."""
     served = fails_for(asked(Outcome.OK), WHY, name="password-refused")
-    silent = fails_for(
-        asked(Outcome.SERVER_ERROR), dataclasses.replace(WHY, lines=()), name="password-refused"
-    )
+    nothing = dataclasses.replace(WHY, lines=((M, "GET / 500"),))
+    silent = fails_for(asked(Outcome.SERVER_ERROR), nothing, name="password-refused")
 
     assert [one.name for one in served.findings] == ["failure-unseen"]
     assert [one.name for one in silent.findings] == ["cause-untold"]
 
 
 def test_what_never_reached_it_tells_nothing() -> None:
-    """Refused connections are no failures of the application."""
+    """Refused connections are no failures of the application; a log that did not come says nothing."""
+    unread = dataclasses.replace(WHY, lines=())
+    assert fails_for(asked(Outcome.SERVER_ERROR), unread, name="password-refused").state is State.UNKNOWN
     for traffic in (asked(Outcome.REFUSED), asked(Outcome.OK, 0)):
         assert fails_for(traffic, WHY, name="password-refused").state is State.UNKNOWN
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.evidence import Balancers, Counted, CountedServer, Roster, Traffic, VirtualServer
-from harness.judge.counted import counted_answers, counted_covered, counted_even
+from harness.judge.counted import counted_answers, counted_covered, counted_even, untold
 from harness.judge.verdict import State, Verdict
 from harness.model import Attachment, Outcome, Path, Replica, Sample
 
@@ -148,6 +148,37 @@ def test_without_counters_nothing_is_told(end: Counted) -> None:
     assert {one.state for one in all_three(asked(), BEFORE, end)} == {State.UNKNOWN}
 
 
+def test_connections_that_no_balancer_counted_tell_nothing_of_shares() -> None:
+    """One of two replicas may be missing behind those that were counted; none at all are not even."""
+    for first in (8, 0, 1):
+        _, covered, even = all_three(asked(), BEFORE, after(m3=first, m4=0, m5=0))
+        assert (covered.state, even.state) == (State.UNKNOWN, State.UNKNOWN)
+
+
+def test_too_few_connections_tell_nothing() -> None:
+    """Four rounds over the replicas are needed."""
+    few = after(m3=1, m4=1, m5=1, w3=1, w4=1, w5=1)
+
+    assert counted_covered(asked(3), BEFORE, few, ROSTER, 80).state is State.UNKNOWN
+    assert counted_even(asked(3), BEFORE, few, ROSTER, 80, TABLES).state is State.UNKNOWN
+
+
+def test_a_replica_that_came_meanwhile_is_nobody_s_fault() -> None:
+    """Its row and the one of its predecessor tell nothing."""
+    changed = dataclasses.replace(ROSTER, went=REPLICAS[:1])
+    verdicts = [
+        judge(asked(), BEFORE, after(m3=0), changed, 80) for judge in (counted_answers, counted_covered)
+    ]
+
+    assert {one.state for one in verdicts} == {State.UNKNOWN}
+    assert verdicts[0].sentence == "while it was asked, .1@swarm-worker1 ended"
+
+
+def test_a_host_port_without_http_is_not_judged() -> None:
+    """Whoever accepts there may be anybody."""
+    assert untold(asked()).state is State.UNKNOWN
+
+
 def test_without_replicas_nothing_is_told() -> None:
     """There is nobody to share."""
     nobody = dataclasses.replace(ROSTER, replicas=())
@@ -160,6 +191,6 @@ def test_only_strict_turns_are_even(given: list[int]) -> None:
     """Upheld exactly where on each node the counts differ by at most 1."""
     end = after(**dict(zip(("m3", "m4", "m5", "w3", "w4", "w5"), given, strict=True)))
     verdict = counted_even(asked(), BEFORE, end, ROSTER, 80, TABLES)
-    even = all(max(part) - min(part) <= 1 for part in (given[:3], given[3:]))
+    even = all(max(part) - min(part) <= 1 and sum(part) >= 12 for part in (given[:3], given[3:]))
 
     assert (verdict.state is State.UPHELD) == even

@@ -65,7 +65,6 @@ def test_seen_at_every_step() -> None:
 @pytest.mark.parametrize(
     ("step", "name"),
     [
-        ("node", "at the node"),
         ("dnat", "DNAT to ingress_sbox"),
         ("ipvs", "IPVS and SNAT"),
         ("into", "into the overlay"),
@@ -103,6 +102,8 @@ def test_where_nothing_was_captured_nothing_is_told(node: str) -> None:
     assert went_the_way(look(*WAY, missing=((node, "no answer"),)), ROSTER).state is State.UNKNOWN
     assert went_the_way(look(*WAY, replica="stranger"), ROSTER).state is State.UNKNOWN
     assert went_the_way(dataclasses.replace(look(), requests=()), ROSTER).state is State.UNKNOWN
+    late = went_the_way(look(*(step for step in WAY if step != "node")), ROSTER)
+    assert late.sentence == "swarm-manager: nothing was captured of one of its requests"
 
 
 def packet(source: int, destination: int, flags: int, options: int = 0) -> bytes:

@@ -120,5 +120,8 @@ def test_what_a_forced_update_costs_is_told_and_not_judged() -> None:
     """Whose application it is decides that; that swarm calls it completed is judged."""
     assert replaces(GOOD, [asked(manager=50)]).sentence == "2 tasks replaced in 20 s: 50 of 200 requests lost"
     assert replaces(GOOD).state is State.UPHELD
+    for state in ("updating", ""):
+        going_on = dataclasses.replace(GOOD, states=((11.0, state),))
+        assert replaces(going_on).state is State.UNKNOWN
     assert found(replaces(PAUSED)) == [("update-failed", "")]
     assert found(replaces(dataclasses.replace(GOOD, running=("a", "d")))) == [("old-task-left", "")]

@@ -47,6 +47,11 @@ def test_no_service_is_no_evidence() -> None:
     assert leaves_nothing(dataclasses.replace(GONE, removed=())).state is State.UNKNOWN
 
 
+def test_a_node_that_does_not_tell_leaves_it_open() -> None:
+    """It may have kept anything."""
+    assert leaves_nothing(dataclasses.replace(GONE, unasked=("swarm-worker1",))).state is State.UNKNOWN
+
+
 def test_what_is_left_is_named() -> None:
     """Of the swarm, and of each node."""
     assert leaves_nothing(GONE).sentence == "2 objects gone within 4 s"

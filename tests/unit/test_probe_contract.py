@@ -40,6 +40,12 @@ def test_a_pattern_says_where_to_look(
     assert (outcome, answer.replica) == (Outcome.OK, replica)
 
 
+def test_what_speaks_no_http_is_told_so() -> None:
+    """Then only the kernels tell."""
+    assert not Pattern.read("tcp").http
+    assert Pattern.read("header:x").http
+
+
 def test_an_answer_that_lacks_what_the_pattern_names_is_no_answer() -> None:
     """It may be a proxy's, or somebody else's."""
     outcome, told, _ = AnyApplication(Pattern.read("header:X-Host"), NAMES)(200, {}, b"hello")
@@ -53,7 +59,7 @@ def test_server_errors_are_no_answers() -> None:
     assert OurWorkload()(500, {}, b"Hostname: a")[0] is Outcome.SERVER_ERROR
 
 
-@pytest.mark.parametrize("text", ["", "X-Host", "header:", "header: ", "body:", "cookie:a", "body:("])
+@pytest.mark.parametrize("text", ["", "X-Host", "tcp:", "header:", "header: ", "body:", "cookie:a", "body:("])
 def test_what_is_no_pattern_is_refused(text: str) -> None:
     """With the shapes that there are."""
     with pytest.raises(RequestError, match=r"no identity|no regular expression"):

@@ -56,17 +56,17 @@ def test_no_node_is_hopeless_after_a_while() -> None:
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        ("task: unhealthy container", "web never becomes healthy (6 tasks were ended for it)"),
-        ("task: non-zero exit (1)", "web ends again and again (6 times): task: non-zero exit (1)"),
+        ("task: unhealthy container", "web never becomes healthy (10 tasks were ended for it)"),
+        ("task: non-zero exit (1)", "web ends again and again (10 times): task: non-zero exit (1)"),
     ],
 )
 def test_what_ends_again_and_again_is_hopeless(error: str, told: str) -> None:
-    """Three times per task that is wanted: what waits for another service needs a few tries."""
-    ends = [task("failed", slot=1 + n % 2, error=error, at=float(n)) for n in range(6)]
+    """Five times per task that is wanted: what waits for another service needs a few tries."""
+    ends = [task("failed", slot=1 + n % 2, error=error, at=float(n)) for n in range(10)]
     now = [task("starting"), task("starting", slot=2)]
     condition = converged([WEB])
 
-    assert condition.hopeless(view(*ends[:5], *now)) is None
+    assert condition.hopeless(view(*ends[:9], *now)) is None
     found = condition.hopeless(view(*ends, *now))
     assert found is not None
     assert found.message == told

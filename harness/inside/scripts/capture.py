@@ -85,6 +85,8 @@ def main() -> None:
         while now() < end and len(seen) < _MOST:
             for key, _ in selector.select(end - now()):
                 _take(key, port, seen)
+    if len(seen) >= _MOST:
+        wire.send("trouble", about="capture", ns="host", text=f"more than {_MOST} packets")
     wire.rows("hops", [list(row) for row in seen])
     wire.close()
 
